@@ -1,0 +1,7 @@
+//! burnwatch counts the good and bad events behind every SLO exactly once and tells what is left of the error budget.
+//!
+//! The modules stand in the order in which data passes through them. A module names only modules on lower floors;
+//! `tests/it/architecture.rs` holds it to that.
+
+// 0. The words everything else is said in.
+pub mod units;

@@ -1,0 +1,3 @@
+//! burnwatch: parse, run, exit code.
+
+fn main() {}
