@@ -5,3 +5,5 @@
 
 // 0. The words everything else is said in.
 pub mod units;
+// 1. Reading, asking, judging: each knows only the words.
+pub mod yaml;
