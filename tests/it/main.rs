@@ -6,3 +6,5 @@
 
 // The floors of `src/`: a module names only modules on lower ones.
 mod architecture;
+// Expressions against other readers of PromQL.
+mod promql;
