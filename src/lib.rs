@@ -8,3 +8,4 @@ pub mod units;
 // 1. Reading, asking, judging: each knows only the words.
 pub mod yaml;
 pub mod promql;
+pub mod budget;
