@@ -9,3 +9,5 @@ pub mod units;
 pub mod yaml;
 pub mod promql;
 pub mod budget;
+// 2. What people declared.
+pub mod slos;

@@ -1,0 +1,15 @@
+//! From what people declare to what is checked: a file's tree becomes SLOs and problems.
+//! Never knows a query, a count or a server.
+
+mod slo;
+mod file;
+mod settings;
+mod name;
+mod labels;
+mod alerting;
+mod sli;
+mod endpoints;
+mod blame;
+
+pub use file::{read, unique};
+pub use slo::{Alerting, Bound, Counted, Sli, Slo, Tone};
