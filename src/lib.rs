@@ -11,3 +11,5 @@ pub mod promql;
 pub mod budget;
 // 2. What people declared.
 pub mod slos;
+// 3. What is asked, and for whom.
+pub mod plan;

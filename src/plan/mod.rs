@@ -1,0 +1,21 @@
+//! From SLOs to the questions a source is asked, and from its answers back to the SLOs they count for.
+//! Never knows how a question is asked, nor what was counted before.
+
+mod alert_rows;
+mod bounds;
+mod holdings;
+mod natives;
+mod planning;
+mod query;
+mod samples;
+mod surprises;
+
+pub use alert_rows::dropped_rows;
+pub use holdings::{Cost, Costs, Holdings, costs, selectors};
+pub use planning::{Facts, Pace, Plan, Planned, buckets, histogram, plan};
+pub use query::{Part, Query, Question, Reading, Route, Target, histogram_id, key, read_key, target_id};
+pub use samples::{Bucket, Histogram, Sample, Series, SeriesId};
+pub use surprises::surprises;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! What a source answers: series of samples.
+
+use std::hash::Hasher;
+
+use twox_hash::XxHash64;
+
+use crate::units::{Labels, Timestamp};
+
+/// One value of a series at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    pub at: Timestamp,
+    pub value: f64,
+}
+
+/// One native histogram at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    pub at: Timestamp,
+    /// All observations since it began.
+    pub count: f64,
+    /// Those of its buckets that hold any.
+    pub buckets: Vec<Bucket>,
+}
+
+/// How many observations lie between two bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    pub lower: f64,
+    pub upper: f64,
+    pub count: f64,
+}
+
+/// Which series it is: a hash of its labels without `__name__`, `le` as a number. Stable across versions and machines,
+/// for it is kept in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(pub u64);
+
+/// A series: who it is and its samples, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    pub id: SeriesId,
+    pub labels: Labels,
+    pub samples: Vec<Sample>,
+    /// Empty but for native histograms, which have no samples.
+    pub histograms: Vec<Histogram>,
+}
+
+impl Series {
+    pub fn new(labels: Labels, samples: Vec<Sample>) -> Series {
+        Series { id: SeriesId::of(&labels), labels, samples, histograms: Vec::new() }
+    }
+
+    pub fn of_histograms(labels: Labels, histograms: Vec<Histogram>) -> Series {
+        Series { histograms, ..Series::new(labels, Vec::new()) }
+    }
+}
+
+impl SeriesId {
+    pub fn of(labels: &Labels) -> SeriesId {
+        SeriesId::of_pairs(labels.iter())
+    }
+
+    /// As [`SeriesId::of`], for label pairs in the order of their names.
+    pub fn of_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> SeriesId {
+        let mut hash = XxHash64::with_seed(0);
+        for (name, value) in pairs.filter(|(name, _)| *name != "__name__") {
+            write_text(&mut hash, name);
+            match (name, value.parse::<f64>()) {
+                ("le", Ok(bound)) => write_text(&mut hash, &bound.to_string()),
+                _ => write_text(&mut hash, value),
+            }
+        }
+        SeriesId(hash.finish())
+    }
+}
+
+/// A length before each text, so that `a` + `bc` and `ab` + `c` differ.
+fn write_text(hash: &mut XxHash64, text: &str) {
+    hash.write(&(text.len() as u32).to_le_bytes());
+    hash.write(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(pairs: &[(&str, &str)]) -> SeriesId {
+        SeriesId::of(&Labels::new(pairs.iter().copied()))
+    }
+
+    #[test]
+    fn a_series_is_the_same_whatever_its_metric_is_called_and_however_its_bound_is_written() {
+        assert_eq!(id(&[("__name__", "a"), ("job", "x")]), id(&[("__name__", "b"), ("job", "x")]));
+        assert_eq!(id(&[("le", "1")]), id(&[("le", "1.0")]));
+        assert_eq!(id(&[("le", "+Inf")]), id(&[("le", "Inf")]));
+    }
+
+    #[test]
+    fn series_with_other_labels_are_others() {
+        assert_ne!(id(&[("a", "bc")]), id(&[("ab", "c")]));
+        assert_ne!(id(&[("job", "x")]), id(&[("job", "y")]));
+        assert_ne!(id(&[("code", "1")]), id(&[("code", "1.0")]));
+    }
+
+    #[test]
+    fn its_hash_never_changes() {
+        assert_eq!(id(&[("job", "checkout")]), SeriesId(4_230_122_057_065_017_310));
+    }
+}
