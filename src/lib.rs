@@ -13,3 +13,5 @@ pub mod budget;
 pub mod slos;
 // 3. What is asked, and for whom.
 pub mod plan;
+// 4. What was counted.
+pub mod ledger;

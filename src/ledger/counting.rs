@@ -1,0 +1,357 @@
+//! Increments of counters: every sample once, nothing extrapolated.
+//!
+//! A counter that falls was reset and counts from zero; a fall of less than an eighth is two replicas or a late scrape
+//! and counts nothing. A series never seen counts its first value only when it is proved newborn, else that value is
+//! where counting starts. Never knows what an SLO makes of the counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::ledger::memory::{Last, Memory};
+use crate::ledger::row::{Side, parts};
+use crate::ledger::slices::{book_points, book_slices};
+use crate::plan::{Part, Query, Question, Reading, Sample, Series, SeriesId, Target, histogram_id, target_id};
+use crate::units::{Labels, Problem, Span, Timestamp};
+
+/// A fall by less than this share of the last value is no reset.
+const STEP_BACK: f64 = 1.0 / 8.0;
+
+/// What a newborn series may bring whatever its target's pace.
+const NEWBORN: f64 = 1_000.0;
+
+/// A process that started so shortly before the last answer was not found by then: discovery and the first scrape take
+/// their time. One that started earlier may have been counted already, under other labels.
+const FOUND_WITHIN: Span = Span::minutes(2);
+
+/// How many times the largest gain per scrape of its target a newborn series may bring.
+const NEWBORN_PACES: f64 = 4.0;
+
+/// When processes started, by target: what the source says of `process_start_time_seconds`.
+pub type Starts = HashMap<Target, Timestamp>;
+
+/// Samples that were ignored, counted by reason.
+pub type Odd = BTreeMap<&'static str, u64>;
+
+/// One answer and what it is an answer for.
+pub struct Answer<'a> {
+    pub query: &'a Query,
+    /// By what was asked: one list, or one for each expression.
+    pub answers: &'a [Vec<Series>],
+    /// The instant that was asked for.
+    pub until: Timestamp,
+    /// The kept instants up to and with `until`, ascending: increments belong to the first at or after their sample.
+    pub instants: &'a [Timestamp],
+    pub starts: &'a Starts,
+}
+
+impl<'a> Answer<'a> {
+    /// The series of the first thing asked; the only one where raw samples are.
+    pub fn series(&self) -> &'a [Series] {
+        self.answers.first().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What an answer adds up to, by route of its query.
+pub struct Booking {
+    instants: usize,
+    gains: Vec<i64>,
+    /// When each route's series had samples, ascending.
+    pub seen: Vec<Vec<Timestamp>>,
+    pub odd: Odd,
+    pub problems: Vec<Problem>,
+    /// By route, an instance whose histogram lacks the bound that others have.
+    pub lacking: BTreeMap<usize, Labels>,
+}
+
+impl Booking {
+    fn new(routes: usize, instants: usize) -> Booking {
+        Booking {
+            instants,
+            gains: vec![0; routes * 2 * instants],
+            seen: vec![Vec::new(); routes],
+            odd: Odd::new(),
+            problems: Vec::new(),
+            lacking: BTreeMap::new(),
+        }
+    }
+
+    /// What a route's side gained up to each instant since the one before, in parts of an event.
+    pub fn gains(&self, route: usize, side: Side) -> &[i64] {
+        let start = (route * 2 + side as usize) * self.instants;
+        &self.gains[start..start + self.instants]
+    }
+
+    pub fn add(&mut self, route: usize, side: Side, gain: &Gain) {
+        let sum = &mut self.gains[(route * 2 + side as usize) * self.instants + gain.instant];
+        // A counter that jumps by more than can be held is nonsense, but no reason to panic.
+        *sum = sum.saturating_add(gain.parts);
+    }
+
+    pub fn ignore(&mut self, reason: &'static str) {
+        *self.odd.entry(reason).or_default() += 1;
+    }
+}
+
+/// What one sample added, and the instant it belongs to.
+pub struct Gain {
+    pub instant: usize,
+    pub parts: i64,
+}
+
+/// Counts an answer, and remembers where each series stands. The first answer of a query counts nothing: it is where
+/// counting starts.
+pub fn book(memory: &mut Option<Memory>, answer: &Answer) -> Booking {
+    let memory = memory.get_or_insert_with(|| Memory::starting(answer.until));
+    let mut booking = Booking::new(answer.query.routes.len(), answer.instants.len());
+    match &answer.query.question {
+        Question::Raw { reading: Reading::Counters, .. } => book_counters(memory, answer, &mut booking),
+        Question::Raw { reading: Reading::Buckets | Reading::Native, .. } => book_buckets(memory, answer, &mut booking),
+        Question::Raw { reading: Reading::Slices { every }, .. } => {
+            book_slices(memory.watermark, *every, answer, &mut booking);
+        }
+        Question::Points { every, .. } => book_points(memory.watermark, *every, answer, &mut booking),
+    }
+    memory.watermark = answer.until;
+    for seen in &mut booking.seen {
+        seen.sort_unstable();
+        seen.dedup();
+    }
+    booking
+}
+
+fn book_counters(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
+    let newborn = newborns(memory, answer, booking);
+    let mut gains = Vec::new();
+    for series in answer.series() {
+        count(memory, series, newborn.contains(&series.id), answer, booking, &mut gains);
+        for (index, route) in answer.query.routes.iter().enumerate() {
+            if !route.series.admits(&series.labels) {
+                continue;
+            }
+            note_seen(series, booking, index);
+            let side = if route.part == Part::Second { Side::Second } else { Side::First };
+            gains.iter().for_each(|gain| booking.add(index, side, gain));
+        }
+    }
+}
+
+fn book_buckets(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
+    let newborn = newborns(memory, answer, booking);
+    let buckets: Vec<(f64, SeriesId)> = answer
+        .series()
+        .iter()
+        .map(|series| (series.labels.get("le").parse().unwrap_or(f64::NAN), histogram_id(&series.labels)))
+        .collect();
+    let having = histograms_having_their_bound(answer, &buckets);
+    let mut gains = Vec::new();
+    for (series, (bound, histogram)) in answer.series().iter().zip(&buckets) {
+        count(memory, series, newborn.contains(&series.id), answer, booking, &mut gains);
+        for (index, route) in answer.query.routes.iter().enumerate() {
+            let Part::Cut { under } = route.part else { continue };
+            let side = match *bound {
+                bound if bound == f64::INFINITY => Side::First,
+                bound if bound == under => Side::Second,
+                _ => continue,
+            };
+            if having[index].contains(histogram) {
+                note_seen(series, booking, index);
+                gains.iter().for_each(|gain| booking.add(index, side, gain));
+            } else if !having[index].is_empty() && route.series.admits(&series.labels) {
+                booking.lacking.entry(index).or_insert_with(|| series.labels.clone());
+            }
+        }
+    }
+}
+
+/// By route, the histograms that have the route's bound: one without it can count neither as good nor as bad.
+fn histograms_having_their_bound(answer: &Answer, buckets: &[(f64, SeriesId)]) -> Vec<HashSet<SeriesId>> {
+    let having = |under: f64, route: &crate::plan::Route| {
+        let matching = answer
+            .series()
+            .iter()
+            .zip(buckets)
+            .filter(|(series, (bound, _))| *bound == under && route.series.admits(&series.labels));
+        matching.map(|(_, (_, histogram))| *histogram).collect()
+    };
+    let routes = answer.query.routes.iter();
+    routes
+        .map(|route| if let Part::Cut { under } = route.part { having(under, route) } else { HashSet::new() })
+        .collect()
+}
+
+/// Counts the samples of one series that are newer than its last counted one.
+fn count(
+    memory: &mut Memory,
+    series: &Series,
+    newborn: bool,
+    answer: &Answer,
+    booking: &mut Booking,
+    gains: &mut Vec<Gain>,
+) {
+    gains.clear();
+    let known = memory.lasts.get(&series.id).copied();
+    let baseline_until = (known.is_none() && !newborn).then_some(memory.watermark);
+    let target = target_id(&series.labels);
+    let mut last = known;
+    for sample in series.samples.iter().filter(|sample| sample.at <= answer.until) {
+        if known.is_some_and(|known| sample.at <= known.at) {
+            continue;
+        }
+        if let Some(reason) = oddity(sample) {
+            booking.ignore(reason);
+            continue;
+        }
+        let mut value = sample.value;
+        let gain = match last {
+            _ if baseline_until.is_some_and(|until| sample.at <= until) => 0.0,
+            None if newborn => value,
+            None => 0.0,
+            Some(last) => match step(last.value, value) {
+                Step::Gain(gain) => {
+                    if let Some(target) = target {
+                        memory.pace(target, sample.at, gain);
+                    }
+                    gain
+                }
+                Step::Reset => value,
+                Step::Back => {
+                    booking.ignore("step_back");
+                    value = last.value;
+                    0.0
+                }
+            },
+        };
+        last = Some(Last { at: sample.at, value });
+        if gain > 0.0 {
+            let instant = answer.instants.partition_point(|instant| *instant < sample.at);
+            gains.push(Gain { instant: instant.min(answer.instants.len() - 1), parts: parts(gain) });
+        }
+    }
+    if let Some(last) = last {
+        memory.lasts.insert(series.id, last);
+    }
+}
+
+fn oddity(sample: &Sample) -> Option<&'static str> {
+    match sample.value {
+        value if value.is_nan() => Some("nan"),
+        value if value.is_infinite() => Some("infinite"),
+        value if value < 0.0 => Some("negative"),
+        _ => None,
+    }
+}
+
+/// What a counter did between two samples.
+enum Step {
+    Gain(f64),
+    Reset,
+    Back,
+}
+
+fn step(last: f64, value: f64) -> Step {
+    if value >= last {
+        Step::Gain(value - last)
+    } else if last - value < last * STEP_BACK {
+        Step::Back
+    } else {
+        Step::Reset
+    }
+}
+
+pub fn note_seen(series: &Series, booking: &mut Booking, route: usize) {
+    booking.seen[route].extend(series.samples.iter().filter(|sample| oddity(sample).is_none()).map(|sample| sample.at));
+}
+
+/// The series never seen whose first value was gained since the last answer, by proof: their process started since, or
+/// their target was scraped before without them. A histogram is newborn as a whole or not at all.
+fn newborns(memory: &Memory, answer: &Answer, booking: &mut Booking) -> HashSet<SeriesId> {
+    let unknown: Vec<&Series> =
+        answer.series().iter().filter(|series| !memory.lasts.contains_key(&series.id)).collect();
+    if unknown.is_empty() || memory.lasts.is_empty() && memory.watermark == answer.until {
+        return HashSet::new();
+    }
+    let scrapes = Scrapes::of(answer.series(), &unknown);
+    let mut newborn = HashSet::new();
+    let mut refused = HashSet::new();
+    let mut implausible: Option<(&Series, f64)> = None;
+    for series in &unknown {
+        match proof(memory, answer, &scrapes, series) {
+            Proof::Newborn => {
+                newborn.insert(series.id);
+            }
+            Proof::None => {
+                refused.insert(histogram_id(&series.labels));
+            }
+            Proof::Implausible(value) => {
+                refused.insert(histogram_id(&series.labels));
+                implausible.get_or_insert((series, value));
+            }
+        }
+    }
+    // One of them tells the story: a target that is new to us may bring thousands.
+    booking.problems.extend(implausible.map(|(series, value)| sudden(series, value)));
+    if !matches!(answer.query.question, Question::Raw { reading: Reading::Counters, .. }) {
+        let of_refused = unknown.iter().filter(|series| refused.contains(&histogram_id(&series.labels)));
+        of_refused.for_each(|series| _ = newborn.remove(&series.id));
+    }
+    newborn
+}
+
+enum Proof {
+    Newborn,
+    None,
+    Implausible(f64),
+}
+
+fn proof(memory: &Memory, answer: &Answer, scrapes: &Scrapes, series: &Series) -> Proof {
+    let first = series.samples.iter().find(|sample| oddity(sample).is_none());
+    let (Some(first), Some(target)) = (first, target_id(&series.labels)) else { return Proof::None };
+    let started = Target::of(&series.labels).and_then(|target| answer.starts.get(&target));
+    if started.is_some_and(|started| *started > memory.since.max(memory.watermark - FOUND_WITHIN)) {
+        return Proof::Newborn;
+    }
+    if first.at <= memory.since || !scrapes.went_without(target, first.at) {
+        return Proof::None;
+    }
+    let ceiling = NEWBORN.max(NEWBORN_PACES * memory.largest_gain(target));
+    if first.value <= ceiling { Proof::Newborn } else { Proof::Implausible(first.value) }
+}
+
+fn sudden(series: &Series, value: f64) -> Problem {
+    let what = format!(
+        "the new series {} appeared with {value} events, more than its target gains in a scrape",
+        series.labels
+    );
+    Problem::warning("sudden_series", what, "counted from here on; check whether it is a counter of one process")
+}
+
+/// The scrapes of each target that has unknown series: those at which one of its series had a sample, and another at the
+/// scrape before.
+struct Scrapes(HashSet<(SeriesId, Timestamp)>);
+
+impl Scrapes {
+    fn of(all: &[Series], unknown: &[&Series]) -> Scrapes {
+        let wanted: HashSet<SeriesId> = unknown.iter().filter_map(|series| target_id(&series.labels)).collect();
+        let targets = all.iter().filter_map(|series| {
+            let target = target_id(&series.labels).filter(|target| wanted.contains(target))?;
+            let samples = series.samples.iter().filter(|sample| oddity(sample).is_none());
+            Some((target, samples.map(|sample| sample.at).collect::<Vec<_>>()))
+        });
+        let targets: Vec<(SeriesId, Vec<Timestamp>)> = targets.collect();
+        let mut scraped: HashMap<SeriesId, BTreeSet<Timestamp>> = HashMap::new();
+        for (target, samples) in &targets {
+            scraped.entry(*target).or_default().extend(samples);
+        }
+        let mut going_on = HashSet::new();
+        for (target, samples) in &targets {
+            let before = |at: Timestamp| scraped[target].range(..at).next_back();
+            let pairs = samples.windows(2).filter(|pair| before(pair[1]) == Some(&pair[0]));
+            going_on.extend(pairs.map(|pair| (*target, pair[1])));
+        }
+        Scrapes(going_on)
+    }
+
+    /// Whether a target's scrape at `born` was one at which another series went on from the scrape before.
+    fn went_without(&self, target: SeriesId, born: Timestamp) -> bool {
+        self.0.contains(&(target, born))
+    }
+}

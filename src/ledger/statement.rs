@@ -1,0 +1,136 @@
+//! The rows of the ledger, and what lies between two of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ledger::account::Book;
+use crate::ledger::density::Density;
+use crate::ledger::row::{Cell, Line, Row, Side, events};
+use crate::units::{Ratio, Span, Tally, Timestamp};
+
+/// What was counted between two rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub tally: Tally,
+    /// By how many events the bad ones as measured lie outside 0..=total: two counters that do not fit each other.
+    pub excess: f64,
+    /// How much of `from`..`to` was measured.
+    pub measured: Span,
+}
+
+impl Measured {
+    /// The share of `window` that was measured.
+    pub fn coverage(&self, window: Span) -> Ratio {
+        Ratio::held(self.measured.share_of(window.max(self.to.since(self.from))))
+    }
+}
+
+/// All rows, oldest first. Cloning copies pointers, never rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Statement {
+    rows: Vec<Arc<Row>>,
+}
+
+impl Statement {
+    /// Rows in any order; of two at one instant the later stays.
+    pub fn new(rows: impl IntoIterator<Item = Row>) -> Statement {
+        let rows: BTreeMap<Timestamp, Arc<Row>> = rows.into_iter().map(|row| (row.at, Arc::new(row))).collect();
+        Statement { rows: rows.into_values().collect() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn row(&self, at: Timestamp) -> Option<&Arc<Row>> {
+        self.rows.binary_search_by_key(&at, |row| row.at).ok().map(|index| &self.rows[index])
+    }
+
+    /// The instants of rows after `from` up to `to`.
+    pub fn instants(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let start = self.rows.partition_point(|row| row.at <= from);
+        self.rows[start..].iter().map(|row| row.at).take_while(move |at| *at <= to)
+    }
+
+    /// Fills cells; rows that are not there yet appear. Returns the rows as they are now.
+    pub fn fill(&mut self, cells: &Cells) -> Vec<Arc<Row>> {
+        let fill = |(at, cells): (&Timestamp, &Vec<(usize, Side, Cell)>)| {
+            let found = self.rows.binary_search_by_key(at, |row| row.at);
+            let mut lines = found.map_or(Vec::new(), |index| self.rows[index].lines.to_vec());
+            for (account, side, cell) in cells {
+                if lines.len() <= *account {
+                    lines.resize(account + 1, Line::EMPTY);
+                }
+                lines[*account] = lines[*account].with(*side, *cell);
+            }
+            let row = Arc::new(Row { at: *at, lines: lines.into() });
+            match found {
+                Ok(index) => self.rows[index] = row.clone(),
+                Err(index) => self.rows.insert(index, row.clone()),
+            }
+            row
+        };
+        cells.0.iter().map(fill).collect()
+    }
+
+    /// Drops what is not kept any more, and says what.
+    pub fn thin(&mut self, density: &Density, now: Timestamp) -> Vec<Timestamp> {
+        let mut gone = density.thinned(self.rows.iter().map(|row| row.at), now);
+        gone.sort_unstable();
+        if !gone.is_empty() {
+            self.rows.retain(|row| gone.binary_search(&row.at).is_err());
+        }
+        gone
+    }
+
+    /// What an account counted in the window that ends at `now`: up to its last complete line, from the last one at or
+    /// before the window's start, or from its opening where it is younger. `None` before its opening.
+    pub fn measured(&self, book: &Book, window: Span, now: Timestamp) -> Option<Measured> {
+        let (to, end) = self.line_at(book.account, now)?;
+        let opening = || book.opening.map(|opening| (opening.at, opening.cells)).filter(|(at, _)| *at <= to);
+        let (from, start) = self.line_at(book.account, now - window).or_else(opening)?;
+        let events_since = |side: fn(&(Cell, Cell)) -> &Cell| events(side(&end).total - side(&start).total);
+        let seconds_since =
+            |side: fn(&(Cell, Cell)) -> &Cell| Span::seconds(i64::from(side(&end).measured - side(&start).measured));
+        let (total, bad) = book.sides.total_and_bad(events_since(|line| &line.0), events_since(|line| &line.1));
+        Some(Measured {
+            from,
+            to,
+            tally: Tally::held(total, bad),
+            excess: (bad - total).max(-bad).max(0.0),
+            measured: book.sides.measured(seconds_since(|line| &line.0), seconds_since(|line| &line.1)),
+        })
+    }
+
+    /// The last complete line of an account at or before an instant.
+    fn line_at(&self, account: usize, at: Timestamp) -> Option<(Timestamp, (Cell, Cell))> {
+        let end = self.rows.partition_point(|row| row.at <= at);
+        self.rows[..end].iter().rev().find_map(|row| Some((row.at, row.line(account).complete()?)))
+    }
+
+    /// The oldest complete line of an account.
+    pub fn oldest_line(&self, account: usize) -> Option<(Timestamp, (Cell, Cell))> {
+        self.rows.iter().find_map(|row| Some((row.at, row.line(account).complete()?)))
+    }
+
+    /// The newest cell of one side of an account.
+    pub fn newest_cell(&self, account: usize, side: Side) -> Option<(Timestamp, Cell)> {
+        self.rows.iter().rev().find_map(|row| Some((row.at, row.line(account).cell(side)?)))
+    }
+}
+
+/// Cells to be filled, by instant.
+#[derive(Debug, Default)]
+pub struct Cells(BTreeMap<Timestamp, Vec<(usize, Side, Cell)>>);
+
+impl Cells {
+    pub fn set(&mut self, at: Timestamp, account: usize, side: Side, cell: Cell) {
+        self.0.entry(at).or_default().push((account, side, cell));
+    }
+}

@@ -1,0 +1,675 @@
+//! The counting rules, by data: what a source answers, and what the accounts then hold.
+
+mod points;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::ledger::{Answered, Changed, Kept, KeptAccount, Ledger, Measured, Starts};
+use crate::plan::{Facts, Pace, Plan, Sample, Series, Target, plan};
+use crate::slos;
+use crate::units::{Labels, Span, Tally, Timestamp};
+
+const EVENTS: &str = "
+service: shop
+slos:
+  - { name: events, objective: 99%, sli: { bad: 'http_total{code=~\"5..\"}', total: http_total } }
+";
+const LATENCY: &str = "
+service: shop
+slos:
+  - { name: latency, objective: 99%, sli: { histogram: http_seconds, under: 200ms } }
+";
+const UP: &str = "
+service: shop
+slos:
+  - { name: up, objective: 99%, sli: { up: probe_success } }
+";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::seconds(seconds)
+}
+
+fn planned(text: &str) -> Plan {
+    let (slos, problems) = slos::read("f", text);
+    assert_eq!(problems, []);
+    let pace = Pace { max_series: 1_000, ..Pace::DEFAULT };
+    plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), pace).0
+}
+
+/// A series by its labels (`code=500,le=0.2`) on the target `a` unless they name another, and its samples.
+fn series(labels: &str, samples: &[(i64, f64)]) -> Series {
+    let target = [("job", "shop"), ("instance", "a")];
+    let labels = labels.split(',').filter_map(|pair| pair.split_once('='));
+    let samples = samples.iter().map(|(seconds, value)| Sample { at: at(*seconds), value: *value });
+    Series::new(Labels::new(target.into_iter().chain(labels)), samples.collect())
+}
+
+/// A ledger and its plan, answered step by step.
+struct Books {
+    plan: Plan,
+    ledger: Ledger,
+    kept: Changed,
+    starts: Starts,
+    told: Vec<&'static str>,
+    odd: BTreeMap<&'static str, u64>,
+}
+
+impl Books {
+    fn of(text: &str) -> Books {
+        let plan = planned(text);
+        let mut ledger = Ledger::default();
+        let (kept, problems) = ledger.adopt(None, &plan, at(0));
+        assert_eq!(problems, []);
+        Books { plan, ledger, kept, starts: Starts::new(), told: Vec::new(), odd: BTreeMap::new() }
+    }
+
+    /// Answers the first query for the instant `until`.
+    fn answer(&mut self, until: i64, series: &[Series]) -> &mut Books {
+        self.answer_query(0, until, series)
+    }
+
+    fn answer_query(&mut self, query: usize, until: i64, series: &[Series]) -> &mut Books {
+        self.answer_all(query, until, vec![series.to_vec()])
+    }
+
+    /// Answers everything that a query asks.
+    fn answer_all(&mut self, query: usize, until: i64, answers: Vec<Vec<Series>>) -> &mut Books {
+        let until = at(until);
+        let answered = [Answered { query, until, answers }];
+        let booked = self.ledger.book(&self.plan, &answered, &self.starts, until);
+        self.kept.join(booked.changed);
+        self.told.extend(booked.problems.iter().map(|problem| problem.code));
+        for (reason, count) in booked.odd {
+            *self.odd.entry(reason).or_default() += count;
+        }
+        self
+    }
+
+    /// Total and bad events of the first SLO since its account was opened.
+    fn counted(&self) -> (f64, f64) {
+        self.counted_of(0)
+    }
+
+    fn counted_of(&self, slo: usize) -> (f64, f64) {
+        let book = self.ledger.book_of(&self.plan, slo);
+        let tally = self.ledger.accounts[book.account].events(book.sides).expect("opened");
+        (tally.total(), tally.bad())
+    }
+
+    fn measured(&self, window: Span, to: i64) -> Option<Measured> {
+        self.ledger.statement.measured(&self.ledger.book_of(&self.plan, 0), window, at(to))
+    }
+
+    fn within(&self, window: Span, to: i64) -> Option<Tally> {
+        self.measured(window, to).map(|measured| measured.tally)
+    }
+
+    /// What is on disk.
+    fn written(&self) -> Kept {
+        let accounts = self.kept.accounts.values().map(|account| KeptAccount {
+            id: account.id.clone(),
+            fingerprint: account.fingerprint.clone(),
+            removed: account.removed,
+            opening: account.opening.map(|opening| opening.packed()),
+        });
+        let rows = self.kept.rows.iter().map(|(at, row)| (*at, row.packed()));
+        let queries = self.kept.queries.iter().filter_map(|(key, packed)| Some((key.clone(), packed.clone()?)));
+        Kept { accounts: accounts.collect(), rows: rows.collect(), queries: queries.collect() }
+    }
+
+    /// The same ledger after it was written, and read by another process.
+    fn restarted(self) -> Books {
+        let kept = self.written();
+        let (mut ledger, problems) = Ledger::restored(kept);
+        assert_eq!(problems, []);
+        let (changed, _) = ledger.adopt(None, &self.plan, at(0));
+        let mut kept = self.kept;
+        kept.join(changed);
+        Books { ledger, kept, ..self }
+    }
+}
+
+/// Counts one series from a baseline of `first` at 30 s, its later samples 30 s apart, one answer each.
+fn check(first: f64, later: &[f64], expected: f64) {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, first)])]);
+    let mut samples = vec![(30, first)];
+    for value in later {
+        let now = 30 * (samples.len() as i64 + 1);
+        samples.push((now, *value));
+        books.answer(now, &[series("code=200", &samples)]);
+    }
+    assert_eq!(books.counted(), (expected, 0.0), "{first} then {later:?}");
+}
+
+#[test]
+fn a_counter_counts_what_it_gained_since_the_first_answer() {
+    check(1_000.0, &[], 0.0);
+    check(1_000.0, &[1_010.0, 1_010.0, 1_025.0], 25.0);
+    check(0.5, &[1.75], 1.25);
+}
+
+#[test]
+fn a_fall_is_a_reset_and_counts_from_zero() {
+    check(1_000.0, &[10.0, 15.0], 15.0);
+    check(1_000.0, &[875.0], 875.0);
+    check(5.0, &[0.0, 3.0], 3.0);
+}
+
+#[test]
+fn a_fall_of_less_than_an_eighth_is_no_reset_and_counts_nothing() {
+    check(1_000.0, &[990.0, 1_001.0], 1.0);
+    check(1_000.0, &[876.0, 1_001.0], 1.0);
+}
+
+#[test]
+fn samples_that_are_no_counts_are_ignored_and_counted_by_reason() {
+    check(10.0, &[f64::NAN, 12.0], 2.0);
+    check(10.0, &[f64::INFINITY, 12.0], 2.0);
+    check(10.0, &[-1.0, 12.0], 2.0);
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("", &[(30, 100.0)])]);
+    books.answer(60, &[series("", &[(30, 100.0), (40, f64::NAN), (50, -1.0), (55, f64::INFINITY), (60, 99.0)])]);
+    books.answer(90, &[series("", &[(30, 100.0), (40, f64::NAN), (50, -1.0), (55, f64::INFINITY), (60, 99.0)])]);
+    assert_eq!(books.odd, [("infinite", 1), ("nan", 1), ("negative", 1), ("step_back", 1)].into());
+}
+
+#[test]
+fn a_sample_is_counted_once_however_often_it_is_read_and_however_late_it_comes() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("", &[(20, 10.0)])]);
+    books.answer(60, &[series("", &[(20, 10.0)])]);
+    books.answer(90, &[series("", &[(20, 10.0), (50, 13.0), (80, 17.0)])]);
+    books.answer(120, &[series("", &[(20, 10.0), (50, 13.0), (80, 17.0)])]);
+    assert_eq!(books.counted(), (7.0, 0.0));
+    // What came late belongs to the instant that was open when it came.
+    assert_eq!(books.within(Span::seconds(60), 60).map(Tally::total), Some(0.0));
+    assert_eq!(books.within(Span::seconds(30), 90).map(Tally::total), Some(7.0));
+}
+
+#[test]
+fn an_error_series_born_late_counts_from_its_first_error() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(30, 100.0), (60, 150.0)]), series("code=500", &[(60, 3.0)])]);
+    assert_eq!(books.counted(), (53.0, 3.0));
+}
+
+#[test]
+fn a_series_that_cannot_be_proved_newborn_is_a_baseline() {
+    // Its target was not scraped before: it may have been there all the time.
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(30, 100.0), (60, 150.0)]), series("code=500,instance=b", &[(60, 3.0)])]);
+    assert_eq!(books.counted(), (50.0, 0.0));
+    // Without job and instance nothing tells where it comes from.
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200,instance=", &[(30, 100.0)])]);
+    let siblings =
+        [series("code=200,instance=", &[(30, 100.0), (60, 150.0)]), series("code=500,instance=", &[(60, 3.0)])];
+    books.answer(60, &siblings);
+    assert_eq!(books.counted(), (50.0, 0.0));
+    // Its sibling has no sample at the moment of its birth.
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(30, 100.0), (59, 150.0)]), series("code=500", &[(60, 3.0)])]);
+    assert_eq!(books.counted(), (50.0, 0.0));
+}
+
+#[test]
+fn a_baseline_is_the_last_sample_before_counting_began() {
+    let mut books = Books::of(EVENTS);
+    books.answer(60, &[series("code=200", &[(20, 100.0), (50, 110.0)])]);
+    books.answer(
+        90,
+        &[series("code=200", &[(50, 110.0), (80, 130.0)]), series("code=404", &[(20, 5.0), (50, 6.0), (80, 9.0)])],
+    );
+    assert_eq!(books.counted(), (23.0, 0.0));
+}
+
+#[test]
+fn a_process_that_started_since_the_last_answer_counts_in_full() {
+    let target = Target { job: "shop".into(), instance: "b".into() };
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    let new = series("code=200,instance=b", &[(60, 30.0)]);
+    books.starts.insert(target.clone(), at(31));
+    books.answer(60, &[series("code=200", &[(60, 100.0)]), new.clone()]);
+    assert_eq!(books.counted(), (30.0, 0.0));
+    // One that started long before may have been counted under another label.
+    let started = |start: i64| {
+        let mut books = Books::of(EVENTS);
+        books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+        books.answer(300, &[series("code=200", &[(300, 100.0)])]);
+        books.starts.insert(target.clone(), at(start));
+        books.answer(330, &[series("code=200", &[(330, 100.0)]), series("code=200,instance=b", &[(330, 30.0)])]);
+        books.counted().0
+    };
+    assert_eq!(started(181), 30.0, "found within two minutes");
+    assert_eq!(started(180), 0.0);
+    // Before the first answer nothing counts.
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.starts.insert(target, at(29));
+    books.answer(60, &[series("code=200", &[(60, 100.0)]), new]);
+    assert_eq!(books.counted(), (0.0, 0.0));
+}
+
+#[test]
+fn a_newborn_that_brings_implausibly_much_is_a_baseline_and_a_problem() {
+    let grown = |gain: f64, born: f64| {
+        let mut books = Books::of(EVENTS);
+        books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+        books.answer(60, &[series("code=200", &[(30, 100.0), (60, 100.0 + gain)])]);
+        books.answer(
+            90,
+            &[series("code=200", &[(60, 100.0 + gain), (90, 100.0 + gain)]), series("code=500", &[(90, born)])],
+        );
+        (books.counted().1, books.told)
+    };
+    assert_eq!(grown(1.0, 1_000.0), (1_000.0, vec![]));
+    assert_eq!(grown(1.0, 1_001.0), (0.0, vec!["sudden_series"]));
+    assert_eq!(grown(500.0, 2_000.0), (2_000.0, vec![]));
+    assert_eq!(grown(500.0, 2_001.0), (0.0, vec!["sudden_series"]));
+}
+
+#[test]
+fn a_gap_of_the_target_is_counted_when_it_is_over_and_stays_unmeasured_past_five_minutes() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("", &[(30, 100.0)])]);
+    for now in (60..=1_200).step_by(30) {
+        books.answer(now, &[]);
+    }
+    books.answer(1_230, &[series("", &[(1_230, 400.0)])]);
+    let measured = books.measured(Span::days(1), 1_230).expect("counted");
+    assert_eq!(measured.tally.total(), 300.0);
+    assert_eq!(measured.measured, Span::seconds(300));
+    assert_eq!((measured.from, measured.to), (at(30), at(1_230)));
+}
+
+#[test]
+fn a_histogram_counts_its_total_and_what_was_at_or_under_the_bound() {
+    let mut books = Books::of(LATENCY);
+    let buckets = |instance: &str, now: i64, under: f64, total: f64| {
+        vec![
+            series(&format!("le=0.2,instance={instance}"), &[(now, under)]),
+            series(&format!("le=+Inf,instance={instance}"), &[(now, total)]),
+        ]
+    };
+    books.answer(30, &buckets("a", 30, 90.0, 100.0));
+    books.answer(60, &buckets("a", 60, 94.0, 110.0));
+    assert_eq!(books.counted(), (10.0, 6.0));
+}
+
+#[test]
+fn an_instance_without_the_bound_counts_neither_as_good_nor_as_bad() {
+    let mut books = Books::of(LATENCY);
+    let answer = |now: i64, more: f64| {
+        [
+            series("le=0.20", &[(now, 90.0 + more)]),
+            series("le=+Inf", &[(now, 100.0 + more)]),
+            series("le=0.5,instance=b", &[(now, 500.0 + more)]),
+            series("le=+Inf,instance=b", &[(now, 500.0 + more)]),
+        ]
+    };
+    books.answer(30, &answer(30, 0.0));
+    books.answer(60, &answer(60, 7.0));
+    assert_eq!(books.counted(), (7.0, 0.0));
+    assert_eq!(books.told, ["no_such_bucket", "no_such_bucket"]);
+}
+
+#[test]
+fn a_histogram_is_newborn_as_a_whole_or_not_at_all() {
+    // Its total is implausible, so the bound beneath it does not count either: good would exceed total.
+    let mut books = Books::of(LATENCY);
+    let old = |now: i64| {
+        [series("path=/a,le=0.2", &[(30, 1.0), (now, 1.0)]), series("path=/a,le=+Inf", &[(30, 1.0), (now, 1.0)])]
+    };
+    books.answer(
+        30,
+        &old(30)[..].iter().map(|s| Series::new(s.labels.clone(), s.samples[..1].to_vec())).collect::<Vec<_>>(),
+    );
+    let mut answer = old(60).to_vec();
+    answer.extend([series("path=/b,le=0.2", &[(60, 900.0)]), series("path=/b,le=+Inf", &[(60, 1_500.0)])]);
+    books.answer(60, &answer);
+    assert_eq!(books.counted(), (0.0, 0.0));
+    assert_eq!(books.told, ["sudden_series"]);
+}
+
+#[test]
+fn each_minute_of_a_gauge_is_one_event_per_series() {
+    let mut books = Books::of(UP);
+    let probe = |instance: &str, values: &[f64]| {
+        let samples: Vec<(i64, f64)> =
+            values.iter().enumerate().map(|(i, value)| (15 + 30 * i as i64, *value)).collect();
+        series(&format!("instance={instance}"), &samples)
+    };
+    books.answer(0, &[]);
+    // Minutes: a is good, bad, unmeasured; b is good throughout; the fourth minute is not over.
+    let a = [1.0, 1.0, 1.0, 0.0, f64::NAN, f64::NAN, 0.0];
+    books.answer(180, &[probe("a", &a), probe("b", &[1.0; 6])]);
+    assert_eq!(books.counted(), (5.0, 1.0));
+    books.answer(210, &[probe("a", &a), probe("b", &[1.0; 7])]);
+    assert_eq!(books.counted(), (5.0, 1.0));
+    books.answer(240, &[probe("a", &a), probe("b", &[1.0; 7])]);
+    assert_eq!(books.counted(), (7.0, 2.0));
+}
+
+#[test]
+fn good_and_bad_counters_of_two_metrics_add_up_once_both_are_answered() {
+    let mut books = Books::of(
+        "
+service: shop
+slos:
+  - { name: jobs, objective: 99%, sli: { good: done_total, bad: failed_total } }
+",
+    );
+    let query = |books: &Books, metric: &str| {
+        books.plan.queries.iter().position(|query| query.key() == format!("counters {metric}")).expect("asked")
+    };
+    let (done, failed) = (query(&books, "done_total"), query(&books, "failed_total"));
+    books.answer_query(done, 30, &[series("", &[(30, 10.0)])]);
+    books.answer_query(failed, 30, &[series("", &[(30, 1.0)])]);
+    books.answer_query(done, 60, &[series("", &[(60, 18.0)])]);
+    assert_eq!(books.within(Span::days(1), 60).map(Tally::total), Some(0.0), "failed was not answered for 60");
+    books.answer_query(failed, 60, &[series("", &[(60, 3.0)])]);
+    assert_eq!(books.within(Span::days(1), 60), Some(Tally::held(10.0, 2.0)));
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(60, 110.0)])]);
+    let mut books = books.restarted();
+    // A reset and a newborn while nobody looked: ten minutes later both are read from the samples.
+    books.answer(
+        660,
+        &[
+            series("code=200", &[(60, 110.0), (300, 130.0), (330, 4.0), (660, 9.0)]),
+            series("code=500", &[(330, 2.0), (660, 5.0)]),
+        ],
+    );
+    assert_eq!(books.counted(), (10.0 + 20.0 + 9.0 + 5.0, 5.0));
+    assert_eq!(books.within(Span::seconds(330), 660).map(Tally::total), Some(5.0 + 3.0));
+}
+
+#[test]
+fn a_new_slo_beside_others_changes_no_numbers_but_its_own() {
+    let both = format!(
+        "{EVENTS}  - {{ name: narrow, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: 'http_total{{code=~\"2..|500\"}}' }} }}\n"
+    );
+    let answers = [
+        (30, vec![series("code=200", &[(30, 100.0)]), series("code=500", &[(30, 4.0)])]),
+        (60, vec![series("code=200", &[(30, 100.0), (60, 120.0)]), series("code=500", &[(30, 4.0), (60, 5.0)])]),
+        (90, vec![series("code=200", &[(60, 120.0), (90, 150.0)]), series("code=500", &[(60, 5.0), (90, 8.0)])]),
+    ];
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &answers[0].1).answer(60, &answers[1].1);
+    let plan = planned(&both);
+    assert_eq!(plan.queries.len(), 1, "the narrow ones ride on the wide one");
+    books.ledger.adopt(Some(&books.plan), &plan, at(60));
+    books.plan = plan;
+    books.answer(90, &answers[2].1);
+    assert_eq!(books.counted_of(0), (54.0, 4.0));
+    assert_eq!(books.counted_of(1), (33.0, 3.0));
+}
+
+#[test]
+fn a_wider_query_takes_over_where_the_narrow_one_stood() {
+    let narrow = "
+service: shop
+slos:
+  - { name: one, objective: 99%, sli: { bad: 'http_total{job=\"shop\",code=\"500\"}', total: 'http_total{job=\"shop\"}' } }
+";
+    let wide = format!(
+        "{narrow}  - {{ name: all, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: http_total }} }}\n"
+    );
+    let mut books = Books::of(narrow);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    let plan = planned(&wide);
+    books.ledger.adopt(Some(&books.plan), &plan, at(40));
+    books.plan = plan;
+    books.answer(60, &[series("code=200", &[(30, 100.0), (60, 130.0)]), series("job=other", &[(10, 5.0), (40, 9.0)])]);
+    assert_eq!(books.counted_of(0), (30.0, 0.0), "what came between the plans is not lost");
+    assert_eq!(books.counted_of(1), (34.0, 0.0), "and what was there before the new SLO is not its own");
+    // And back: the narrow one goes on from the wide one.
+    let plan = planned(narrow);
+    books.ledger.adopt(Some(&books.plan), &plan, at(70));
+    books.plan = plan;
+    books.answer(90, &[series("code=200", &[(60, 130.0), (90, 140.0)])]);
+    assert_eq!(books.counted_of(0), (40.0, 0.0));
+}
+
+#[test]
+fn a_changed_sli_opens_a_new_account_and_says_so_and_the_old_one_waits() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(60, 120.0)])]);
+    let changed = EVENTS.replace("5..", "5..|429");
+    let plan = planned(&changed);
+    let (_, problems) = books.ledger.adopt(Some(&books.plan), &plan, at(60));
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["sli_changed"]);
+    books.plan = plan;
+    books.answer(90, &[series("code=200", &[(90, 125.0)])]);
+    assert_eq!(books.counted(), (5.0, 0.0));
+    let plan = planned(EVENTS);
+    books.ledger.adopt(Some(&books.plan), &plan, at(90));
+    books.plan = plan;
+    assert_eq!(books.counted(), (20.0, 0.0), "the old counts are back");
+    let longer = planned(&EVENTS.replace("service: shop", "service: shop\nwindow: 60d"));
+    let (_, problems) = books.ledger.adopt(Some(&books.plan), &longer, at(90));
+    assert_eq!(problems, [], "a changed window keeps the account");
+}
+
+#[test]
+fn a_damaged_row_costs_an_edge_and_a_damaged_memory_nothing() {
+    let mut books = Books::of(EVENTS);
+    for tick in 1..=4 {
+        books.answer(30 * tick, &[series("", &[(30 * tick, 100.0 * tick as f64)])]);
+    }
+    let mut kept = books.written();
+    kept.rows[1].1[3] ^= 1;
+    let (ledger, problems) = Ledger::restored(kept);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(ledger.statement.len(), 3);
+
+    let mut kept = books.written();
+    kept.queries.values_mut().for_each(|memory| memory[3] ^= 1);
+    let (mut ledger, problems) = Ledger::restored(kept);
+    assert_eq!(problems.len(), 1);
+    ledger.adopt(None, &books.plan, at(120));
+    books.ledger = ledger;
+    books.answer(150, &[series("", &[(30, 100.0), (60, 200.0), (90, 300.0), (120, 400.0), (150, 500.0)])]);
+    assert_eq!(books.counted(), (400.0, 0.0), "it goes on from the last row");
+}
+
+#[test]
+fn a_damaged_newest_row_and_memory_cost_nothing_but_a_second_reading() {
+    let mut books = Books::of(EVENTS);
+    for tick in 1..=4 {
+        books.answer(30 * tick, &[series("", &[(30 * tick, 100.0 * tick as f64)])]);
+    }
+    let mut kept = books.written();
+    let newest = kept.rows.last_mut().expect("written");
+    newest.1[3] ^= 1;
+    kept.queries.values_mut().for_each(|memory| memory[3] ^= 1);
+    let (mut ledger, problems) = Ledger::restored(kept);
+    assert_eq!(problems.len(), 2);
+    ledger.adopt(None, &books.plan, at(120));
+    assert_eq!(ledger.watermark(0), Some(at(90)));
+    books.ledger = ledger;
+    books.answer(150, &[series("", &[(30, 100.0), (60, 200.0), (90, 300.0), (120, 400.0), (150, 500.0)])]);
+    assert_eq!(books.counted(), (400.0, 0.0));
+}
+
+#[test]
+fn an_account_whose_beginning_is_damaged_begins_with_its_oldest_row_and_says_so() {
+    let mut books = Books::of(EVENTS);
+    for tick in 1..=4 {
+        books.answer(30 * tick, &[series("", &[(30 * tick, 100.0 * tick as f64)])]);
+    }
+    let mut kept = books.written();
+    kept.accounts[0].opening.as_mut().expect("opened")[3] ^= 1;
+    let (mut ledger, problems) = Ledger::restored(kept);
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["ledger_damaged"]);
+    ledger.adopt(None, &books.plan, at(120));
+    books.ledger = ledger;
+    assert_eq!(books.counted(), (300.0, 0.0));
+}
+
+#[test]
+fn a_new_slo_counts_nothing_of_the_time_before_it_though_others_read_its_series() {
+    // One SLO was given up at 60 s, the other goes on; the new one reads the series of both.
+    let of = |job: &str| {
+        format!(
+            "  - {{ name: {job}, objective: 99%, sli: {{ bad: 'http_total{{job=\"{job}\",code=\"500\"}}', total: 'http_total{{job=\"{job}\"}}' }} }}\n"
+        )
+    };
+    let file = |slos: &[String]| planned(&format!("service: shop\nslos:\n{}", slos.concat()));
+    let mut books = Books::of("service: shop\nslos: []\n");
+    let take_up = |books: &mut Books, plan: Plan, now: i64| {
+        books.ledger.adopt(Some(&books.plan), &plan, at(now));
+        books.plan = plan;
+    };
+    take_up(&mut books, file(&[of("a"), of("b")]), 0);
+    for now in [30, 60] {
+        books.answer_query(0, now, &[series("job=a", &[(now, now as f64)])]);
+        books.answer_query(1, now, &[series("job=b", &[(now, now as f64)])]);
+    }
+    take_up(&mut books, file(&[of("b")]), 60);
+    books.answer(600, &[series("job=b", &[(60, 60.0), (600, 600.0)])]);
+    let all = "  - { name: all, objective: 99%, sli: { bad: 'http_total{code=\"500\"}', total: http_total } }\n";
+    take_up(&mut books, file(&[of("b"), all.to_string()]), 600);
+    assert_eq!(books.ledger.watermark(0), Some(at(600)), "nothing is read again");
+    let a = series("job=a", &[(60, 60.0), (600, 600.0), (630, 607.0)]);
+    books.answer(630, &[a, series("job=b", &[(600, 600.0), (630, 605.0)])]);
+    assert_eq!(books.counted_of(0), (575.0, 0.0));
+    assert_eq!(books.counted_of(1), (12.0, 0.0));
+}
+
+#[test]
+fn a_query_that_is_forgotten_counts_nothing_twice_for_accounts_that_stood_apart() {
+    let slo = |name: &str, code: &str| {
+        format!(
+            "  - {{ name: {name}, objective: 99%, sli: {{ bad: 'http_total{{code=\"{code}\"}}', total: http_total }} }}\n"
+        )
+    };
+    let file = |slos: &[String]| planned(&format!("service: shop\nslos:\n{}", slos.concat()));
+    let mut books = Books::of("service: shop\nslos: []\n");
+    let take_up = |books: &mut Books, plan: Plan, now: i64| {
+        books.ledger.adopt(Some(&books.plan), &plan, at(now));
+        books.plan = plan;
+    };
+    take_up(&mut books, file(&[slo("one", "500"), slo("other", "503")]), 0);
+    books.answer(30, &[series("", &[(30, 0.0)])]);
+    take_up(&mut books, file(&[slo("one", "500")]), 30);
+    books.answer(90, &[series("", &[(30, 0.0), (90, 60.0)])]);
+    // Both are given up for two days, and what is remembered of their query goes.
+    for days in 0..3 {
+        take_up(&mut books, planned("service: shop\nslos: []\n"), 90 + days * 86_400);
+    }
+    take_up(&mut books, file(&[slo("one", "500"), slo("other", "503")]), 90 + 2 * 86_400);
+    assert_eq!(books.ledger.watermark(0), Some(at(90)));
+    books.answer(120, &[series("", &[(30, 0.0), (90, 60.0), (120, 90.0)])]);
+    assert_eq!((books.counted_of(0).0, books.counted_of(1).0), (90.0, 30.0));
+}
+
+#[test]
+fn a_query_that_comes_back_counts_nothing_twice_for_what_another_counted_meanwhile() {
+    let narrow = "  - { name: narrow, objective: 99%, sli: { bad: 'http_total{code=\"500\",job=\"shop\"}', total: 'http_total{job=\"shop\"}' } }\n";
+    let wide = "  - { name: wide, objective: 99%, sli: { bad: 'http_total{code=\"500\"}', total: http_total } }\n";
+    let file = |slos: &[&str]| planned(&format!("service: shop\nslos:\n{}", slos.concat()));
+    let mut books = Books::of("service: shop\nslos: []\n");
+    let take_up = |books: &mut Books, plan: Plan, now: i64| {
+        books.ledger.adopt(Some(&books.plan), &plan, at(now));
+        books.plan = plan;
+    };
+    take_up(&mut books, file(&[wide]), 0);
+    books.answer(30, &[series("", &[(30, 0.0)])]);
+    take_up(&mut books, file(&[narrow]), 30);
+    books.answer(60, &[series("", &[(30, 0.0), (60, 30.0)])]);
+    books.answer(90, &[series("", &[(30, 0.0), (60, 30.0), (90, 60.0)])]);
+    take_up(&mut books, file(&[narrow, wide]), 90);
+    books.answer(120, &[series("", &[(30, 0.0), (60, 30.0), (90, 60.0), (120, 90.0)])]);
+    assert_eq!(books.counted_of(0), (60.0, 0.0));
+}
+
+#[test]
+fn a_counter_that_jumps_beyond_what_can_be_held_is_held() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 1.0)]), series("code=404", &[(30, 1.0)])]);
+    let huge = |labels: &str| series(labels, &[(30, 1.0), (45, 1e300), (50, 1.0), (60, 1e300)]);
+    books.answer(60, &[huge("code=200"), huge("code=404")]);
+    let (total, bad) = books.counted();
+    assert!(total > 9e15 && bad == 0.0, "{total} {bad}");
+}
+
+#[test]
+fn a_series_whose_first_samples_are_no_counts_is_proved_newborn_by_others_only() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200,instance=b", &[(30, 1.0)])]);
+    books.answer(60, &[series("code=500", &[(30, f64::NAN), (60, 3.0)])]);
+    assert_eq!(books.counted(), (0.0, 0.0));
+}
+
+/// One process of a service: what it counted at each scrape, 15 s apart, from a first scrape on.
+fn process() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec((0u8..20).prop_map(f64::from), 1..30).prop_map(|gains| {
+        gains
+            .iter()
+            .scan(0.0, |sum, gain| {
+                *sum += gain;
+                Some(*sum)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_split_into_answers_and_any_restart_count_the_same(
+        lives in prop::collection::vec(process(), 1..4),
+        errors_born in 0usize..40,
+        splits in prop::collection::vec((1i64..12, any::<bool>()), 1..20),
+    ) {
+        let total: Vec<(i64, f64)> = lives.concat().into_iter().enumerate().map(|(i, v)| (15 * (i as i64 + 1), v)).collect();
+        let errors: Vec<(i64, f64)> = total.iter().copied().skip(errors_born).map(|(at, v)| (at, (v / 4.0).floor())).collect();
+        let end = (total.len() as i64 + 1) * 15;
+        let last = (end + 29) / 30 * 30;
+        let seen = |from: i64, to: i64| {
+            let within = |samples: &[(i64, f64)]| samples.iter().copied().filter(|(at, _)| *at > from && *at <= to).collect::<Vec<_>>();
+            [("code=200", within(&total)), ("code=500", within(&errors))]
+                .into_iter().filter(|(_, samples)| !samples.is_empty())
+                .map(|(labels, samples)| series(labels, &samples)).collect::<Vec<_>>()
+        };
+        let mut whole = Books::of(EVENTS);
+        whole.answer(30, &seen(-200, 30));
+        for tick in 2..=last / 30 {
+            whole.answer(30 * tick, &seen(30 * tick - 150, 30 * tick));
+        }
+        let mut split = Books::of(EVENTS);
+        split.answer(30, &seen(-200, 30));
+        let mut now = 30;
+        for (ticks, restart) in splits.iter().cycle() {
+            if now >= last { break; }
+            let until = (now + 30 * ticks).min(last);
+            split.answer(until, &seen(now - 120, until));
+            if *restart { split = split.restarted(); }
+            now = until;
+        }
+        prop_assert_eq!(whole.counted(), split.counted());
+        for window in [30, 60, 90, 300] {
+            let to = last / 30 * 30;
+            let (a, b) = (whole.within(Span::seconds(window), to), split.within(Span::seconds(window), to));
+            prop_assert_eq!(a, b, "the last {} s", window);
+        }
+        let (total, bad) = whole.counted();
+        prop_assert!(0.0 <= bad && bad <= total);
+    }
+}
