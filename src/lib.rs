@@ -15,3 +15,5 @@ pub mod slos;
 pub mod plan;
 // 4. What was counted.
 pub mod ledger;
+// 5. Who is told.
+pub mod alerts;
