@@ -17,3 +17,5 @@ pub mod plan;
 pub mod ledger;
 // 5. Who is told.
 pub mod alerts;
+// 6. One evaluation: all of the above, at an instant.
+pub mod tick;
