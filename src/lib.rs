@@ -19,3 +19,5 @@ pub mod ledger;
 pub mod alerts;
 // 6. One evaluation: all of the above, at an instant.
 pub mod tick;
+// 7. What others read.
+pub mod report;

@@ -1,0 +1,216 @@
+//! The shapes in which the API answers. Clients depend on every name here; `burnwatch status` is one of them.
+//! Never knows where a number comes from. Unknown numbers are null, moments RFC 3339 in UTC, ratios 0 to 1.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::report::snapshot::Checks;
+
+pub use crate::report::number::{Count, Length};
+
+/// Burn rates by window (`5m`, `1h`), shortest first; null where one is not known.
+pub type Burns = BTreeMap<Length, Option<f64>>;
+
+/// `/api/v1/slos`: SLOs sorted by service and name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Slos {
+    /// The instant of the last tick; null before the first.
+    pub as_of: Option<String>,
+    pub slos: Vec<Slo>,
+}
+
+/// `/api/v1/slos/{service}/{slo}`: one SLO, with the instant beside its fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OneSlo {
+    pub as_of: Option<String>,
+    #[serde(flatten)]
+    pub slo: Slo,
+}
+
+/// How one SLO stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Slo {
+    pub service: String,
+    pub slo: String,
+    pub labels: BTreeMap<String, String>,
+    pub owner: Option<String>,
+    pub objective: f64,
+    /// Such as `30d`.
+    pub window: String,
+    /// The instants between which `events` were counted: those of the ledger's rows nearest to the window's edges.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// `events`, `expressions`, `latency`, `gauge`, `value` or `own`.
+    pub kind: String,
+    /// `no_data`, `burning`, `exhausted`, `no_traffic` or `ok`: of several that fit, the first.
+    pub state: String,
+    /// Whether less than 90 % of the window was measured.
+    pub partial: bool,
+    /// The share of the window that was measured.
+    pub coverage: f64,
+    pub events: Events,
+    /// The share of good events over the window; null without any events.
+    pub sli: Option<f64>,
+    pub budget: Budget,
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub burn: Burns,
+    pub alerts: Vec<Alert>,
+    pub problems: Vec<Problem>,
+}
+
+/// Events counted over the window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Events {
+    pub total: Option<Count>,
+    pub bad: Option<Count>,
+}
+
+/// What the objective allows, and what is left of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Budget {
+    /// In events.
+    pub allowed: Option<Count>,
+    /// As a share of what is allowed; above 1 when overspent.
+    pub consumed: Option<f64>,
+    /// 1 - consumed; negative when overspent.
+    pub remaining: Option<f64>,
+    pub exhausted: bool,
+    /// `in`, `never`, `now` or `unknown`: when it runs out at the pace of the last hour.
+    pub exhausts: String,
+    /// Null unless `exhausts` is `in`.
+    pub exhausts_in_seconds: Option<i64>,
+}
+
+/// An open alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Alert {
+    /// `page` or `ticket`.
+    pub severity: String,
+    /// `firing`, `held` or `suppressed`.
+    pub state: String,
+    pub since: String,
+    pub because: String,
+    /// The burns that opened it.
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub burn: Burns,
+}
+
+/// `/api/v1/alerts`: every open alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Alerts {
+    pub as_of: Option<String>,
+    pub alerts: Vec<AlertOfSlo>,
+}
+
+/// An open alert, and whose it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertOfSlo {
+    pub service: String,
+    pub slo: String,
+    #[serde(flatten)]
+    pub alert: Alert,
+}
+
+/// `/api/v1/problems`: everything that is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problems {
+    pub as_of: Option<String>,
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wrong: what, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `error`, `warning` or `note`.
+    pub severity: String,
+    /// A stable word for programs.
+    pub code: String,
+    /// Null where it is not about a file.
+    pub file: Option<String>,
+    /// From 1; null where it is about the whole file.
+    pub line: Option<u32>,
+    pub column: Option<u32>,
+    pub service: Option<String>,
+    pub slo: Option<String>,
+    pub what: String,
+    /// Empty where there is nothing to say.
+    pub remedy: String,
+    /// Since when it is known; null from `burnwatch check`, which does not remember.
+    pub since: Option<String>,
+}
+
+/// `burnwatch check --output json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Checked {
+    pub files: usize,
+    pub slos: usize,
+    pub problems: Vec<Problem>,
+    /// What a tick reads for each SLO; absent where no source was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Vec<Cost>>,
+}
+
+/// What one tick reads for one SLO.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Cost {
+    pub service: String,
+    pub slo: String,
+    pub queries: usize,
+    pub series: usize,
+    pub samples: usize,
+}
+
+/// `/api/v1/slos/{service}/{slo}/history`: `points` instants, `step_seconds` apart, the last one at `to`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct History {
+    pub from: String,
+    pub to: String,
+    pub step_seconds: f64,
+    pub points: Vec<Point>,
+}
+
+/// What was counted from the beginning of the history up to one instant; null before the SLO was first counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Point {
+    pub t: String,
+    pub total: Option<Count>,
+    pub bad: Option<Count>,
+    /// How much of the time since `from` was measured.
+    pub measured_seconds: Option<f64>,
+    /// What was left of the budget of the SLO's window that ended at `t`.
+    pub remaining: Option<f64>,
+}
+
+/// `/health`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `healthy` or `degraded`.
+    pub status: String,
+    pub version: String,
+    pub checks: Checks,
+}
+
+/// `/health/live` and `/health/ready`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// `live`, `ready` or `unready`.
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Any answer that is a refusal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Refusal {
+    pub error: Error,
+}
+
+/// Why an answer was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Error {
+    /// A stable word for programs.
+    pub code: String,
+    pub message: String,
+}

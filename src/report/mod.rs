@@ -1,0 +1,20 @@
+//! What is known, as others read it: a state becomes a snapshot; a snapshot becomes JSON, metrics, tables and text.
+//! Never knows who asked, nor how an answer travels.
+
+mod number;
+mod snapshot;
+pub mod json;
+mod answers;
+mod history;
+pub mod metrics;
+pub mod table;
+mod explained;
+mod findings;
+#[cfg(test)]
+pub mod example;
+
+pub use answers::{Wanted, alerts, health, problems, slo, slos};
+pub use explained::explained;
+pub use findings::Findings;
+pub use history::{MAX_POINTS, Range, history};
+pub use snapshot::{Check, Checks, Listed, Snapshot, snapshot};
