@@ -21,3 +21,8 @@ pub mod alerts;
 pub mod tick;
 // 7. What others read.
 pub mod report;
+
+// ---- the I/O line: above it functions of their arguments, below it the world, which can fail ----
+
+// 8. The edges.
+pub mod io;

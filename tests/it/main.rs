@@ -8,3 +8,7 @@
 mod architecture;
 // Expressions against other readers of PromQL.
 mod promql;
+// The Prometheus source against sources that misbehave in every way a network and a server can.
+mod prometheus_source;
+// What people declare: the files in `slos/`, and files with mistakes in them.
+mod declared;

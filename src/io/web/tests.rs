@@ -1,0 +1,179 @@
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tower::ServiceExt;
+
+use crate::io::web::*;
+use crate::report::{Check, example};
+
+fn site(snapshot: Snapshot) -> Site {
+    Site::new(Arc::new(ArcSwap::from_pointee(snapshot)), Registry::new()).unwrap()
+}
+
+async fn asked(site: &Site, method: &str, path: &str) -> (u16, String) {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let response = router(site.clone()).oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn got(path: &str) -> (u16, Value) {
+    let (status, body) = asked(&site(example::snapshot()), "GET", path).await;
+    (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path} is no JSON: {body}")))
+}
+
+fn message(code: &str, message: &str) -> Value {
+    json!({"error": {"code": code, "message": message}})
+}
+
+#[tokio::test]
+async fn every_documented_path_answers() {
+    for path in
+        ["/health", "/health/live", "/health/ready", "/-/healthy", "/-/ready", "/api/v1/alerts", "/api/v1/problems"]
+    {
+        assert_eq!(got(path).await.0, 200, "{path}");
+    }
+    assert_eq!(got("/api/v1/slos").await.1["slos"].as_array().map(Vec::len), Some(3));
+    assert_eq!(got("/api/v1/slos/checkout/availability").await.1["events"]["bad"], 212046);
+    let (_, history) = got("/api/v1/slos/checkout/availability/history?points=3&to=2026-11-20T12:00:00Z").await;
+    assert_eq!(history["points"][2]["bad"], 212046);
+    assert_eq!(history["to"], "2026-11-20T12:00:00Z");
+}
+
+#[tokio::test]
+async fn slos_are_chosen_by_parameters_and_misspelt_ones_are_told() {
+    let names = async |query: &str| -> Vec<String> {
+        let (_, answer) = got(&format!("/api/v1/slos?{query}")).await;
+        answer["slos"].as_array().unwrap().iter().map(|slo| format!("{}/{}", slo["service"], slo["slo"])).collect()
+    };
+    assert_eq!(names("service=search").await.len(), 1);
+    assert_eq!(names("state=no_data").await, [r#""checkout"/"latency""#]);
+    assert_eq!(names("label=tier:1").await, [r#""checkout"/"availability""#]);
+    assert_eq!(names("after=checkout%2Favailability&limit=1").await, [r#""checkout"/"latency""#]);
+    let refused = async |query: &str, says: &str| {
+        let expected = (400, message("bad_parameter", says));
+        assert_eq!(got(&format!("/api/v1/slos?{query}")).await, expected, "{query}");
+    };
+    refused("sevice=x", r#"there is no parameter "sevice"; write service"#).await;
+    refused("x=1", r#"there is no parameter "x"; there are service, state, label, limit, after"#).await;
+    refused("state=fine", r#"state is "fine"; write one of no_data, burning, exhausted, no_traffic, ok"#).await;
+    refused("label=tier", r#"label is "tier"; write such as tier:1"#).await;
+    refused("limit=0", r#"limit is "0"; write a whole number from 1 on"#).await;
+    refused("after=checkout", r#"after is "checkout"; write such as checkout/availability"#).await;
+}
+
+#[tokio::test]
+async fn a_range_that_makes_no_sense_is_told() {
+    let refused = async |query: &str, says: &str| {
+        let expected = (400, message("bad_parameter", says));
+        assert_eq!(got(&format!("/api/v1/slos/search/availability/history?{query}")).await, expected, "{query}");
+    };
+    let moment = "write a moment such as 2026-11-20T12:00:00Z, or seconds since 1970";
+    refused("from=noon", &format!(r#"from is "noon"; {moment}"#)).await;
+    refused("points=1001", r#"points is "1001"; write a whole number from 1 to 1000"#).await;
+    refused("from=60&to=0", "from 1970-01-01T00:01:00Z is not before to 1970-01-01T00:00:00Z").await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_in_json() {
+    let nothing = message("not_found", "there is no SLO checkout/x; /api/v1/slos lists those there are");
+    assert_eq!(got("/api/v1/slos/checkout/x").await, (404, nothing.clone()));
+    assert_eq!(got("/api/v1/slos/checkout/x/history").await, (404, nothing));
+    assert_eq!(got("/nothing").await, (404, message("not_found", "there is nothing at /nothing")));
+    let (status, body) = asked(&site(example::snapshot()), "POST", "/api/v1/slos").await;
+    let expected = message("method_not_allowed", "/api/v1/slos does not take POST; use GET");
+    assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap()), (405, expected));
+}
+
+#[tokio::test]
+async fn is_ready_from_the_first_tick_until_it_stops() {
+    let starting = site(Snapshot::starting(Vec::new()));
+    let unready = |reason: &str| (503, format!(r#"{{"status":"unready","reason":"{reason}"}}"#));
+    assert_eq!(asked(&starting, "GET", "/health/ready").await, unready("the first tick is not done yet"));
+    assert_eq!(asked(&starting, "GET", "/health").await.0, 200);
+
+    starting.published.store(Arc::new(example::snapshot()));
+    assert_eq!(asked(&starting, "GET", "/health/ready").await, (200, r#"{"status":"ready"}"#.into()));
+
+    starting.stop();
+    assert_eq!(asked(&starting, "GET", "/-/ready").await, unready("the daemon is stopping"));
+    assert_eq!(asked(&starting, "GET", "/health/live").await, (200, r#"{"status":"live"}"#.into()));
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_is_neither_ready_nor_healthy() {
+    let mut snapshot = example::snapshot();
+    snapshot.checks.ledger = Check::Degraded("nothing can be written to the ledger /var/x.db: full".into());
+    let site = site(snapshot);
+    for path in ["/health", "/health/ready"] {
+        let (status, body) = asked(&site, "GET", path).await;
+        assert_eq!(status, 503, "{path}");
+        assert!(body.contains("/var/x.db"), "{path}: {body}");
+    }
+    assert_eq!(asked(&site, "GET", "/api/v1/slos").await.0, 200, "what is known is told all the same");
+}
+
+#[tokio::test]
+async fn metrics_are_those_of_the_snapshot_and_of_the_daemon_itself() {
+    let starting = site(Snapshot::starting(Vec::new()));
+    let (_, before) = asked(&starting, "GET", "/metrics").await;
+    assert!(!before.contains("burnwatch_slo_"), "{before}");
+    assert!(before.contains(concat!("burnwatch_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n")));
+    assert!(before.contains("\nprocess_start_time_seconds "), "{before}");
+
+    starting.published.store(Arc::new(example::snapshot()));
+    asked(&starting, "GET", "/made/up").await;
+    asked(&starting, "GET", "/api/v1/slos/a/b").await;
+    let (_, after) = asked(&starting, "GET", "/metrics").await;
+    assert!(after.starts_with(&example::snapshot().metrics));
+    for series in [
+        r#"burnwatch_http_requests_total{code="404",path="other"} 1"#,
+        r#"burnwatch_http_requests_total{code="404",path="/api/v1/slos/{service}/{slo}"} 1"#,
+        r#"burnwatch_http_requests_total{code="200",path="/metrics"} 1"#,
+    ] {
+        assert!(after.contains(series), "{series} is not in {after}");
+    }
+}
+
+#[tokio::test]
+async fn a_taken_port_and_a_bad_address_are_told_with_what_to_do() {
+    let taken = bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let error = bind(&address).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{address} is in use; stop what listens there, or choose another with --listen")
+    );
+    for listen in ["9872", "127.0.0.1", "127.0.0.1:99999", "here and there"] {
+        assert_eq!(bind(listen).await.unwrap_err(), Error::NoAddress(listen.into()));
+    }
+    assert_eq!(bind("192.0.2.1:9872").await.unwrap_err(), Error::NotHere("192.0.2.1:9872".into()));
+}
+
+#[tokio::test]
+async fn serves_until_it_is_told_to_stop_however_idle_its_clients() {
+    let listener = bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(listener, site(example::snapshot()), async { _ = stopped.await }));
+    let _idle = tokio::net::TcpStream::connect(address).await.unwrap();
+    stop.send(()).unwrap();
+    tokio::time::timeout(DRAIN * 2, serving).await.expect("it ends").unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(5), tokio::net::TcpStream::connect(address)).await.unwrap();
+    assert!(refused.is_err());
+}
+
+#[test]
+fn its_configuration_is_an_address() {
+    let read = |text: &str| {
+        let (documents, mut problems) = crate::yaml::documents("burnwatch.yaml", text);
+        (Config::read(&documents[0], &mut problems), problems.len())
+    };
+    assert_eq!(read("{}"), (Config { listen: "127.0.0.1:9872".into() }, 0));
+    assert_eq!(read("listen: 0.0.0.0:80"), (Config { listen: "0.0.0.0:80".into() }, 0));
+    assert_eq!(read("lisen: x").1, 1);
+}
