@@ -26,3 +26,5 @@ pub mod report;
 
 // 8. The edges.
 pub mod io;
+// 9. The loops.
+pub mod daemon;

@@ -1,0 +1,211 @@
+//! The configuration, joined from what each module reads of it: flags and environment before the file, the file before
+//! the defaults.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::io::{prometheus, web};
+use crate::plan::Pace;
+use crate::units::{Place, Problem, Severity, Span};
+use crate::yaml::{self, Fields, Node};
+
+/// Where a configuration is looked for when none is named.
+const PLACES: [&str; 2] = ["burnwatch.yaml", "/etc/burnwatch/burnwatch.yaml"];
+
+/// What flags and environment say; each replaces what the file says.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub config: Option<PathBuf>,
+    /// Relative to the working directory, unlike those of the file.
+    pub slos: Vec<String>,
+    pub prometheus: Option<String>,
+    pub state: Option<PathBuf>,
+    pub listen: Option<String>,
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How the log is written. Defaults: text on a terminal and JSON elsewhere, level `info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub format: Option<LogFormat>,
+    pub level: tracing::Level,
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Paths and patterns of SLO files, relative to `base`.
+    pub slos: Vec<String>,
+    pub base: PathBuf,
+    pub source: prometheus::Config,
+    pub pace: Pace,
+    /// How much later than an instant it is evaluated.
+    pub delay: Span,
+    pub state: PathBuf,
+    pub web: web::Config,
+    pub log: Log,
+}
+
+impl Config {
+    /// The configuration, or everything that is wrong with it.
+    pub fn load(overrides: Overrides) -> Result<Config, Vec<Problem>> {
+        let path = overrides.config.clone().or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()));
+        let mut config = match &path {
+            Some(path) => Config::from_file(path)?,
+            None => Config::read(&nothing(), Path::new(""), &mut Vec::new()),
+        };
+        if !overrides.slos.is_empty() {
+            config.slos = overrides.slos;
+            config.base = PathBuf::new();
+        }
+        if let Some(url) = overrides.prometheus {
+            config.source.http.url = url;
+        }
+        if let Some(state) = overrides.state {
+            config.state = state;
+        }
+        if let Some(listen) = overrides.listen {
+            config.web.listen = listen;
+        }
+        config.log.format = overrides.log_format.or(config.log.format);
+        Ok(config)
+    }
+
+    fn from_file(path: &Path) -> Result<Config, Vec<Problem>> {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|cause| {
+            let problem =
+                Problem::error("config", format!("cannot be read: {cause}"), "name a file that exists with --config");
+            vec![problem.at(&Place::of_file(name.clone()))]
+        })?;
+        let (documents, mut problems) = yaml::documents(&name, &text);
+        if let Some(second) = documents.get(1) {
+            let what = "a configuration is one document";
+            problems.push(Problem::error("config", what, "remove what follows the `---`").at(&second.place));
+        }
+        let document = documents.into_iter().next().unwrap_or_else(nothing);
+        let base = path.parent().unwrap_or(Path::new(""));
+        let config = Config::read(&document, base, &mut problems);
+        match problems.iter().any(|problem| problem.severity == Severity::Error) {
+            true => {
+                problems.sort_by(|a, b| a.place.cmp(&b.place));
+                Err(problems)
+            }
+            false => Ok(config),
+        }
+    }
+
+    fn read(node: &Node, base: &Path, problems: &mut Vec<Problem>) -> Config {
+        let mut config = Config {
+            slos: vec!["slos/*.yaml".to_string()],
+            base: base.to_path_buf(),
+            source: prometheus::Config::default(),
+            pace: Pace::DEFAULT,
+            delay: Span::seconds(10),
+            state: default_state(base),
+            web: web::Config::default(),
+            log: Log { format: None, level: tracing::Level::INFO },
+        };
+        let Some(mut fields) = Fields::of(node, "a configuration", problems) else { return config };
+        if fields.has("service") && !fields.has("source") {
+            let what = "this is an SLO file";
+            fields.problems.push(Problem::error("config", what, "--config wants burnwatch.yaml").at(&node.place));
+            return config;
+        }
+        if let Some(paths) = fields.list("slos") {
+            config.slos = paths.iter().filter_map(|path| path.text().map(String::from)).collect();
+        }
+        if let Some(source) = fields.take("source") {
+            config.read_source(source, fields.problems);
+        }
+        if let Some(evaluate) = fields.take("evaluate") {
+            config.read_evaluate(evaluate, fields.problems);
+        }
+        if let Some(state) = fields.take("state") {
+            config.read_state(state, base, fields.problems);
+        }
+        if let Some(web) = fields.take("web") {
+            config.web = web::Config::read(web, fields.problems);
+        }
+        if let Some(log) = fields.take("log") {
+            config.log.read(log, fields.problems);
+        }
+        fields.done();
+        config
+    }
+
+    fn read_source(&mut self, node: &Node, problems: &mut Vec<Problem>) {
+        let Some(mut fields) = Fields::of(node, "a source", problems) else { return };
+        if let Some(prometheus) = fields.take("prometheus") {
+            self.source = prometheus::Config::read(prometheus, fields.problems);
+            self.pace.max_series = self.source.max_series;
+        }
+        fields.done();
+    }
+
+    fn read_evaluate(&mut self, node: &Node, problems: &mut Vec<Problem>) {
+        let Some(mut fields) = Fields::of(node, "an evaluation", problems) else { return };
+        let pace = &mut self.pace;
+        let places = ["every", "no_data_after"].map(|key| fields.place_of(key).unwrap_or(&node.place));
+        pace.every = fields.read("every").unwrap_or(pace.every);
+        self.delay = fields.read("delay").unwrap_or(self.delay);
+        pace.scrape_interval = fields.read("scrape_interval").unwrap_or(pace.scrape_interval);
+        pace.shortest_window = fields.read("shortest_window").unwrap_or(pace.shortest_window);
+        let ticks = pace.every * 5;
+        pace.no_data_after = fields.read("no_data_after").unwrap_or(Span::minutes(5).max(ticks));
+        if !is_divisor_or_multiple_of_a_minute(pace.every) {
+            let what = format!("every {} neither divides a minute nor is a multiple of one", pace.every);
+            let remedy = "write 1s, 5s, 10s, 15s, 30s, 1m or whole minutes";
+            fields.problems.push(Problem::error("every", what, remedy).at(places[0]));
+        }
+        if pace.no_data_after < ticks {
+            let what = format!("no_data_after {} is less than five ticks", pace.no_data_after);
+            fields.problems.push(Problem::error("no_data_after", what, format!("write {ticks} or more")).at(places[1]));
+        }
+        fields.done();
+    }
+
+    fn read_state(&mut self, node: &Node, base: &Path, problems: &mut Vec<Problem>) {
+        let Some(mut fields) = Fields::of(node, "a state", problems) else { return };
+        if let Some(path) = fields.text("path") {
+            self.state = base.join(path);
+        }
+        self.pace.keep = fields.read("keep").unwrap_or(self.pace.keep);
+        fields.done();
+    }
+}
+
+impl Log {
+    fn read(&mut self, node: &Node, problems: &mut Vec<Problem>) {
+        use tracing::Level;
+        let Some(mut fields) = Fields::of(node, "a log", problems) else { return };
+        self.format = fields.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let levels = [("error", Level::ERROR), ("warn", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
+        self.level = fields.choice("level", &levels).unwrap_or(self.level);
+        fields.done();
+    }
+}
+
+fn is_divisor_or_multiple_of_a_minute(every: Span) -> bool {
+    let (every, minute) = (every.as_millis(), Span::minutes(1).as_millis());
+    every % 1_000 == 0 && (minute % every == 0 || every % minute == 0)
+}
+
+/// Under systemd the state directory that the unit names, else beside the configuration.
+fn default_state(base: &Path) -> PathBuf {
+    match std::env::var_os("STATE_DIRECTORY") {
+        Some(directory) => PathBuf::from(directory).join("ledger.db"),
+        None => base.join("burnwatch.db"),
+    }
+}
+
+/// An empty mapping: every key has its default.
+fn nothing() -> Node {
+    Node { place: Place::of_file(""), value: yaml::Value::Map(Vec::new()) }
+}

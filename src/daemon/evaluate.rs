@@ -1,0 +1,314 @@
+//! The loop that counts and judges: at each instant it asks the source, steps the state, writes what changed, and only
+//! then lets anything be seen or heard.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{mem, slice};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::gauges::Gauges;
+use crate::daemon::problems::{Origin, Problems};
+use crate::daemon::source::{Round, Source};
+use crate::io::clock::Stopwatch;
+use crate::io::store::{Failed, Store};
+use crate::plan::{Facts, Pace, Plan, plan};
+use crate::report::{Check, Snapshot, snapshot};
+use crate::slos::Slo;
+use crate::tick::{self, Effect, Entry, Notice, Piece, Seen, State};
+use crate::units::{Problem, Span, Timestamp};
+
+/// What the source holds is learned anew so often.
+const LEARNED_FOR: Span = Span::hours(1);
+
+/// And so often while something was missing.
+const MISSING_FOR: Span = Span::minutes(1);
+
+/// A clock that is this far from the next instant was set back; the source is asked for the time.
+const SET_BACK: Span = Span::seconds(15);
+
+/// The state and all that its loop needs.
+pub struct Evaluation {
+    slos: Vec<Arc<Slo>>,
+    pace: Pace,
+    delay: Span,
+    plan: Plan,
+    facts: Facts,
+    learn_at: Option<Timestamp>,
+    state: State,
+    source: Source,
+    source_check: Check,
+    /// Whether the last round brought any answer: while it does and something is behind, the next follows at once.
+    progressed: bool,
+    store: Store,
+    ledger_check: Check,
+    /// What is not written yet, from ticks whose commit failed.
+    pending: Entry,
+    /// What is not told yet, for it must be written first.
+    untold: Vec<Notice>,
+    problems: Problems,
+    gauges: Gauges,
+    published: Arc<ArcSwap<Snapshot>>,
+    last: Option<Timestamp>,
+}
+
+/// What the loop is built from.
+pub struct Parts {
+    pub slos: Vec<Arc<Slo>>,
+    pub pace: Pace,
+    pub delay: Span,
+    pub state: State,
+    pub source: Source,
+    pub store: Store,
+    pub problems: Problems,
+    pub gauges: Gauges,
+    pub published: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Evaluation {
+    pub fn new(parts: Parts) -> Evaluation {
+        let Parts { slos, pace, delay, state, source, store, problems, gauges, published } = parts;
+        let now = source.now();
+        let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
+        let (state, pending) = tick::adopt(state, None, &plan, now);
+        let mut evaluation = Evaluation {
+            slos,
+            pace,
+            delay,
+            plan,
+            facts: Facts::default(),
+            learn_at: None,
+            state,
+            source,
+            source_check: Check::Healthy,
+            progressed: false,
+            store,
+            ledger_check: Check::Healthy,
+            pending,
+            untold: Vec::new(),
+            problems,
+            gauges,
+            published,
+            last: None,
+        };
+        evaluation.problems.replace(Origin::Plan, planning, now);
+        evaluation
+    }
+
+    /// Evaluates instant after instant until it is told to stop. A tick that still waits for the source is abandoned
+    /// then, one that has its samples is written.
+    pub async fn run(mut self, stop: CancellationToken) {
+        // Before the first instant is chosen: by a clock that goes ahead, it would be one that is long to come.
+        tokio::select! {
+            _ = self.source.look_at_its_clock() => {}
+            () = stop.cancelled() => {}
+        }
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = self.learn_when_due() => {}
+                () = stop.cancelled() => break,
+            }
+            let instant = self.instant();
+            let is_behind = !tick::asks(&self.state, &self.plan, instant).is_empty();
+            if self.last.is_none_or(|last| instant > last) || (is_behind && self.progressed) {
+                let watch = Stopwatch::started();
+                let seen = tokio::select! {
+                    seen = self.look(instant) => seen,
+                    () = stop.cancelled() => break,
+                };
+                // The answers may have told that our clock is ahead: then the instant is still to come.
+                if instant <= self.instant() {
+                    self.step(seen, instant).await;
+                }
+                self.gauges.tick_took(watch.elapsed());
+            } else {
+                tokio::select! {
+                    () = self.wait() => {}
+                    () = stop.cancelled() => break,
+                }
+            }
+        }
+        self.store.close();
+    }
+
+    /// The newest instant whose samples should all be there.
+    fn instant(&self) -> Timestamp {
+        (self.source.now() - self.delay).on_grid(self.pace.every)
+    }
+
+    /// Waits for the next instant. A clock that was set back is noticed by how long that would take.
+    async fn wait(&mut self) {
+        let next = self.last.map_or(self.instant(), |last| last + self.pace.every);
+        let wait = (next + self.delay).since(self.source.now());
+        if wait > self.pace.every + SET_BACK {
+            self.source.look_at_its_clock().await;
+        }
+        let wait = wait.min(self.pace.every).max(Span::millis(10));
+        tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())).await;
+    }
+
+    /// Learns what the source holds, when it is time, and plans anew where that changes the questions.
+    async fn learn_when_due(&mut self) {
+        let now = self.source.now();
+        let is_fresh = self.learn_at.is_some_and(|due| now < due && due.since(now) <= LEARNED_FOR);
+        if is_fresh || !self.source.is_up {
+            return;
+        }
+        // All questions, also those that earlier facts kept from being asked.
+        let (every, _) = plan(self.slos.clone(), &Facts::default(), self.pace.clone());
+        let (facts, errors) = self.source.facts(&every, &self.facts).await;
+        let is_missing = !errors.is_empty() || facts.lack_buckets();
+        self.gauges.learned(&facts);
+        if facts != self.facts {
+            self.facts = facts;
+            let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
+            let state = mem::take(&mut self.state);
+            let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);
+            self.problems.replace(Origin::Plan, problems, now);
+            self.state = state;
+            self.plan = plan;
+            self.pending.join(entry);
+        }
+        let has_error = self.problems.has_error(Origin::Plan);
+        self.learn_at = Some(now + if is_missing || has_error { MISSING_FOR } else { LEARNED_FOR });
+    }
+
+    /// Asks the source for what is new up to `instant`.
+    async fn look(&mut self, instant: Timestamp) -> Seen {
+        let asks = tick::asks(&self.state, &self.plan, instant);
+        let mut round = self.source.ask(&self.plan, &asks).await;
+        let newcomers = |pieces: &[Piece]| tick::newcomers(&self.state, &self.plan, pieces);
+        let targets = newcomers(&round.pieces);
+        let mut starts = tick::Starts::new();
+        if !targets.is_empty() {
+            let at = round.pieces.iter().map(|piece| piece.until).max().unwrap_or(instant);
+            let range = tick::LONGEST_PIECE.max(self.pace.every * 2);
+            match self.source.starts(&targets, at, range).await {
+                Ok(answer) => starts = answer,
+                // Without it a newborn would be taken for one that was there before: those are asked again instead.
+                Err(error) => round.refuse(&error, |piece| !newcomers(slice::from_ref(piece)).is_empty()),
+            }
+        }
+        self.note(&round, instant);
+        let Round { mut pieces, idle, .. } = round;
+        pieces.extend(idle);
+        self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
+        Seen { pieces, starts }
+    }
+
+    /// Takes note of how the source did.
+    fn note(&mut self, round: &Round, now: Timestamp) {
+        if !round.pieces.is_empty() {
+            let problems = self.source.problems(&self.plan, round);
+            self.source_check = match problems.first() {
+                Some(problem) => Check::Degraded(problem.to_string()),
+                None => Check::Healthy,
+            };
+            self.problems.replace(Origin::Source, problems, now);
+            self.gauges.asked(&round.pieces, round.samples);
+        }
+        self.problems.replace(Origin::Clock, self.source.clock_problem(), now);
+    }
+
+    /// One tick: count, judge, write, show, tell.
+    async fn step(&mut self, seen: Seen, instant: Timestamp) {
+        let state = mem::take(&mut self.state);
+        let (state, effects) = tick::tick(state, &self.plan, seen, instant);
+        self.state = state;
+        for effect in effects {
+            match effect {
+                Effect::Keep(entry) => self.pending.join(entry),
+                Effect::Notify(notice) => self.untold.push(notice),
+            }
+        }
+        self.commit(instant).await;
+        self.last = Some(instant);
+        self.publish(instant);
+        if self.ledger_check == Check::Healthy {
+            for notice in self.untold.drain(..) {
+                tracing::warn!(service = &*notice.slo.service, slo = &*notice.slo.slo, at = %notice.at, "{notice}");
+            }
+        }
+    }
+
+    /// Writes all that is pending. What cannot be written now is joined with what the next tick brings.
+    async fn commit(&mut self, now: Timestamp) {
+        match self.store.commit(mem::take(&mut self.pending)).await {
+            Ok(()) => {
+                self.ledger_check = Check::Healthy;
+                self.problems.replace(Origin::Ledger, [], now);
+            }
+            Err(failed) => {
+                let Failed { error, entry } = *failed;
+                self.pending = entry;
+                self.ledger_check = Check::Degraded(error.to_string());
+                let remedy = "make room or mend the disk; counting goes on and is written once that works";
+                self.problems.replace(Origin::Ledger, [Problem::error("ledger", error.to_string(), remedy)], now);
+            }
+        }
+    }
+
+    fn publish(&mut self, instant: Timestamp) {
+        self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
+        let problems = self.problems.listed();
+        let shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
+        self.published.store(Arc::new(shown));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::alerts::{Because, Change, What};
+    use crate::budget::Severity;
+    use crate::daemon::Config;
+    use crate::io::prometheus::Prometheus;
+    use crate::units::SloId;
+
+    /// An evaluation of nothing, with a ledger in `dir`.
+    fn evaluation(dir: &std::path::Path) -> Evaluation {
+        // Only the first one stays; another test may have been quicker.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        std::fs::write(dir.join("burnwatch.yaml"), "state: { path: ledger.db }").unwrap();
+        let overrides = crate::daemon::Overrides { config: Some(dir.join("burnwatch.yaml")), ..Default::default() };
+        let config = Config::load(overrides).unwrap();
+        let (store, _) = Store::open(&config.state).unwrap();
+        Evaluation::new(Parts {
+            slos: Vec::new(),
+            pace: config.pace,
+            delay: config.delay,
+            state: State::default(),
+            source: Source::new(Prometheus::build(&config.source).unwrap(), config.source.max_samples),
+            store,
+            problems: Problems::default(),
+            gauges: Gauges::build(&prometheus::Registry::new()).unwrap(),
+            published: Arc::default(),
+        })
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_neither_told_nor_lost() {
+        let at = Timestamp::seconds;
+        let dir = tempfile::tempdir().unwrap();
+        let mut evaluation = evaluation(dir.path());
+        let id = SloId::new("shop", "availability");
+        let change =
+            Change { severity: Severity::Page, what: What::Opened, since: at(30), because: Because(Vec::new()) };
+        evaluation.untold.push(Notice { slo: id.clone(), change, at: at(30) });
+        evaluation.pending.verdicts.insert(id, "{}".into());
+        let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
+        let verdicts = || file.query_row("SELECT count(*) FROM verdicts", [], |row| row.get::<_, i64>(0)).unwrap();
+
+        file.execute_batch("ALTER TABLE verdicts RENAME TO away").unwrap();
+        evaluation.step(Seen::default(), at(30)).await;
+        assert_eq!((evaluation.untold.len(), evaluation.pending.verdicts.len()), (1, 1));
+        assert!(evaluation.published.load().unready().is_some());
+
+        file.execute_batch("ALTER TABLE away RENAME TO verdicts").unwrap();
+        evaluation.step(Seen::default(), at(60)).await;
+        assert_eq!((evaluation.untold.len(), verdicts()), (0, 1));
+        assert_eq!(evaluation.published.load().unready(), None);
+    }
+}

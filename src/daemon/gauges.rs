@@ -1,0 +1,64 @@
+//! What the evaluate loop tells of itself under `/metrics`.
+
+use std::time::Duration;
+
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets,
+};
+
+use crate::plan::Facts;
+use crate::promql::names;
+use crate::tick::Piece;
+
+pub struct Gauges {
+    tick_duration: Histogram,
+    source_up: Gauge,
+    queries: IntCounterVec,
+    samples: IntCounter,
+    series: GaugeVec,
+}
+
+impl Gauges {
+    /// Registers them. An error only where two of a kind are registered.
+    pub fn build(registry: &Registry) -> Result<Gauges, prometheus::Error> {
+        let durations = HistogramOpts::new(names::TICK_DURATION, "How long an evaluation took, its queries included")
+            .buckets(exponential_buckets(0.001, 4.0, 8)?);
+        let gauges = Gauges {
+            tick_duration: Histogram::with_opts(durations)?,
+            source_up: Gauge::new(names::SOURCE_UP, "Whether the source answered anything at the last evaluation")?,
+            queries: IntCounterVec::new(
+                Opts::new(names::SOURCE_QUERIES, "Questions put to the source, by whether they were answered"),
+                &["outcome"],
+            )?,
+            samples: IntCounter::new(names::SOURCE_SAMPLES, "Raw samples read from the source")?,
+            series: GaugeVec::new(Opts::new(names::SOURCE_SERIES, "Series that a query reads"), &["query"])?,
+        };
+        registry.register(Box::new(gauges.tick_duration.clone()))?;
+        registry.register(Box::new(gauges.source_up.clone()))?;
+        registry.register(Box::new(gauges.queries.clone()))?;
+        registry.register(Box::new(gauges.samples.clone()))?;
+        registry.register(Box::new(gauges.series.clone()))?;
+        Ok(gauges)
+    }
+
+    pub fn tick_took(&self, duration: Duration) {
+        self.tick_duration.observe(duration.as_secs_f64());
+    }
+
+    pub fn asked(&self, pieces: &[Piece], samples: usize) {
+        let is_up = pieces.iter().any(|piece| piece.answer.is_ok());
+        self.source_up.set(if is_up { 1.0 } else { 0.0 });
+        for piece in pieces {
+            let outcome = if piece.answer.is_ok() { "answered" } else { "failed" };
+            self.queries.with_label_values(&[outcome]).inc();
+        }
+        self.samples.inc_by(samples as u64);
+    }
+
+    pub fn learned(&self, facts: &Facts) {
+        self.series.reset();
+        for (query, count) in &facts.series {
+            self.series.with_label_values(&[query]).set(*count as f64);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The daemon: built from everything that can fail at start, then two loops that run until they are told to stop.
+
+mod config;
+mod evaluate;
+mod gauges;
+mod inquiry;
+mod problems;
+mod source;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::prometheus::Registry;
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::evaluate::{Evaluation, Parts};
+use crate::daemon::gauges::Gauges;
+use crate::daemon::problems::{Origin, Problems};
+use crate::daemon::source::Source;
+use crate::io::prometheus::Prometheus;
+use crate::io::store::Store;
+use crate::io::{clock, files, web};
+use crate::report::Snapshot;
+use crate::slos::{self, Slo};
+use crate::tick::State;
+use crate::units::Problem;
+
+pub use config::{Config, Log, LogFormat, Overrides};
+pub use inquiry::Inquiry;
+
+/// After a stop everything has to have ended by then.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+
+/// A daemon that can run: its files are read, its ledger is open, its socket is bound.
+pub struct Daemon {
+    evaluation: Evaluation,
+    listener: web::Listener,
+    site: web::Site,
+}
+
+/// The SLOs of the files that `paths` name, and all that is wrong with them.
+pub fn declared(paths: &[String], base: &Path) -> (Vec<Slo>, Vec<Problem>, usize) {
+    let (texts, mut problems) = files::texts(paths, base);
+    let mut declared = Vec::new();
+    for text in &texts {
+        let (slos, found) = slos::read(&text.name, &text.text);
+        declared.extend(slos);
+        problems.extend(found);
+    }
+    let (declared, repeated) = slos::unique(declared);
+    problems.extend(repeated);
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    (declared, problems, texts.len())
+}
+
+impl Daemon {
+    /// Everything that can fail at start, does here.
+    pub async fn build(config: &Config) -> anyhow::Result<Daemon> {
+        let prometheus = Prometheus::build(&config.source).context("source.prometheus")?;
+        let listener = web::bind(&config.web.listen).await?;
+        let (store, kept) = Store::open(&config.state)?;
+        let now = clock::now();
+        let (slos, file_problems, _) = declared(&config.slos, &config.base);
+        let (state, damaged) = State::restored(kept);
+        let mut problems = Problems::default();
+        problems.replace(Origin::Files, file_problems, now);
+        problems.replace(Origin::Damage, damaged, now);
+        let registry = Registry::new();
+        let gauges = Gauges::build(&registry)?;
+        let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
+        let site = web::Site::new(published.clone(), registry)?;
+        tracing::info!(
+            slos = slos.len(),
+            source = config.source.http.url,
+            ledger = %config.state.display(),
+            listen = %listener.local_addr()?,
+            "burnwatch {} starts",
+            env!("CARGO_PKG_VERSION")
+        );
+        let evaluation = Evaluation::new(Parts {
+            slos: slos.into_iter().map(Arc::new).collect(),
+            pace: config.pace.clone(),
+            delay: config.delay,
+            state,
+            source: Source::new(prometheus, config.source.max_samples),
+            store,
+            problems,
+            gauges,
+            published,
+        });
+        Ok(Daemon { evaluation, listener, site })
+    }
+
+    /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Daemon { evaluation, listener, site } = self;
+        let stop = CancellationToken::new();
+        let mut loops = JoinSet::new();
+        loops.spawn(evaluation.run(stop.clone()));
+        loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
+        let ended = tokio::select! {
+            () = shutdown => None,
+            ended = loops.join_next() => ended,
+        };
+        site.stop();
+        stop.cancel();
+        let drained = tokio::time::timeout(STOP_WITHIN, async { while loops.join_next().await.is_some() {} }).await;
+        match (ended, drained) {
+            (Some(Err(panic)), _) => bail!("a part of the daemon failed: {panic}"),
+            (Some(Ok(())), _) => bail!("a part of the daemon ended by itself"),
+            (None, Err(_)) => bail!("not everything ended within {} s", STOP_WITHIN.as_secs()),
+            (None, Ok(())) => Ok(()),
+        }
+    }
+}

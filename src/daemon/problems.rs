@@ -1,0 +1,88 @@
+//! Everything that is wrong now, and since when: each origin tells all it knows and replaces what it told before.
+
+use std::collections::BTreeMap;
+
+use crate::report::Listed;
+use crate::units::{Problem, Severity, Timestamp};
+
+/// Who tells of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    Files,
+    Plan,
+    Source,
+    Clock,
+    /// What of the ledger's file could not be read at the start.
+    Damage,
+    /// Whether the ledger's file can be written.
+    Ledger,
+    Samples,
+}
+
+/// The problems of every origin.
+#[derive(Debug, Default)]
+pub struct Problems(BTreeMap<Origin, BTreeMap<Problem, Timestamp>>);
+
+impl Problems {
+    /// What `origin` knows to be wrong now. Problems it told before keep the time since when they are known; what is
+    /// new is logged once.
+    pub fn replace(&mut self, origin: Origin, problems: impl IntoIterator<Item = Problem>, now: Timestamp) {
+        let before = self.0.remove(&origin).unwrap_or_default();
+        let since = |problem: Problem| {
+            let since = before.get(&problem).copied();
+            if since.is_none() {
+                log(&problem);
+            }
+            (problem, since.unwrap_or(now))
+        };
+        let current: BTreeMap<Problem, Timestamp> = problems.into_iter().map(since).collect();
+        for problem in before.keys().filter(|problem| !current.contains_key(problem)) {
+            tracing::info!(code = problem.code, "over: {}", problem.what);
+        }
+        self.0.insert(origin, current);
+    }
+
+    /// Whether `origin` knows of an error.
+    pub fn has_error(&self, origin: Origin) -> bool {
+        let is_error = |problem: &Problem| problem.severity == Severity::Error;
+        self.0.get(&origin).is_some_and(|problems| problems.keys().any(is_error))
+    }
+
+    /// All of them, errors first.
+    pub fn listed(&self) -> Vec<Listed> {
+        let all = self.0.values().flatten();
+        let mut listed: Vec<Listed> =
+            all.map(|(problem, since)| Listed { problem: problem.clone(), since: *since }).collect();
+        listed.sort_by(|a, b| a.problem.cmp(&b.problem));
+        listed
+    }
+}
+
+fn log(problem: &Problem) {
+    match problem.severity {
+        Severity::Error => tracing::error!(code = problem.code, "{problem}"),
+        Severity::Warning => tracing::warn!(code = problem.code, "{problem}"),
+        Severity::Note => tracing::info!(code = problem.code, "{problem}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(problems: &Problems) -> Vec<(String, Timestamp)> {
+        problems.listed().into_iter().map(|listed| (listed.problem.what, listed.since)).collect()
+    }
+
+    #[test]
+    fn each_origin_replaces_only_its_own_and_what_lasts_keeps_its_beginning() {
+        let at = Timestamp::seconds;
+        let mut problems = Problems::default();
+        problems.replace(Origin::Files, [Problem::warning("a", "file", "")], at(1));
+        problems.replace(Origin::Source, [Problem::error("b", "down", "")], at(2));
+        problems.replace(Origin::Source, [Problem::error("b", "down", ""), Problem::error("b", "slow", "")], at(3));
+        assert_eq!(told(&problems), [("down".into(), at(2)), ("slow".into(), at(3)), ("file".into(), at(1))]);
+        problems.replace(Origin::Source, [], at(4));
+        assert_eq!(told(&problems), [("file".into(), at(1))]);
+    }
+}

@@ -1,0 +1,306 @@
+//! Where counts come from: puts a tick's questions to the source, and learns what the source holds.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, StreamExt};
+
+use crate::io::clock::{self, Offset};
+use crate::io::prometheus::{Answer, Error, Prometheus};
+use crate::plan::{Facts, Plan, Query, Question, Series, Target, buckets};
+use crate::promql::{Matcher, Op, Selector, names};
+use crate::tick::{Ask, NoAnswer, Over, Piece, Starts};
+use crate::units::{Problem, Span, Timestamp};
+
+/// More clock difference than this is told.
+const CLOCKS_DIFFER: Span = Span::seconds(10);
+
+/// Questions handed to the client at once; it holds back those over its own bound.
+pub const IN_HAND: usize = 64;
+
+/// So many questions without any answer, and the others of the round are given up.
+const GIVE_UP: usize = 8;
+
+/// More instances than this are not named one by one when their starts are asked for.
+const NAMED_INSTANCES: usize = 100;
+
+/// How far back it is looked for what the source holds: names, labels, the bounds of histograms.
+pub const SEEN: Span = Span::hours(1);
+
+/// A source and how far its clock is from ours.
+pub struct Source {
+    prometheus: Prometheus,
+    offset: Offset,
+    /// Whether it answered anything when it was last asked; until then it is taken to be.
+    pub is_up: bool,
+    /// More samples in one tick are told.
+    max_samples: usize,
+}
+
+/// What a round of questions brought.
+pub struct Round {
+    /// What was asked, and its answers.
+    pub pieces: Vec<Piece>,
+    /// What needed no asking.
+    pub idle: Vec<Piece>,
+    /// Raw samples read.
+    pub samples: usize,
+}
+
+impl Round {
+    /// Takes the answers that need what was not answered for none, to be asked again.
+    pub fn refuse(&mut self, error: &Error, needs: impl Fn(&Piece) -> bool) {
+        for piece in self.pieces.iter_mut().filter(|piece| needs(piece)) {
+            piece.answer = Err(NoAnswer { too_much: false, ..no_answer(error) });
+        }
+    }
+}
+
+impl Source {
+    pub fn new(prometheus: Prometheus, max_samples: usize) -> Source {
+        Source { prometheus, offset: Offset::NONE, is_up: true, max_samples }
+    }
+
+    /// What went wrong in a round, each thing once.
+    pub fn problems(&self, plan: &Plan, round: &Round) -> Vec<Problem> {
+        let mut problems = failures(plan, &round.pieces);
+        if round.samples > self.max_samples {
+            let what =
+                format!("a tick read {} samples, more than max_samples allows ({})", round.samples, self.max_samples);
+            let remedy = "narrow the selectors, or raise source.prometheus.max_samples";
+            problems.push(Problem::warning("too_many_samples", what, remedy));
+        }
+        problems
+    }
+
+    /// The time of day at the source.
+    pub fn now(&self) -> Timestamp {
+        self.offset.applied_to(clock::now())
+    }
+
+    /// Asks the source for nothing but the time.
+    pub async fn look_at_its_clock(&mut self) {
+        if let Ok(Answer { clock: Some(offset), .. }) = self.prometheus.samples("burnwatch_clock[1s]", self.now()).await
+        {
+            self.offset = offset;
+        }
+    }
+
+    /// The problem that both clocks differ.
+    pub fn clock_problem(&self) -> Option<Problem> {
+        let ahead = if self.offset.as_millis() > 0 { "behind" } else { "ahead of" };
+        let size = self.offset.size();
+        (size > CLOCKS_DIFFER).then(|| {
+            let what = format!("this host's clock is {} s {ahead} the source's", size.as_seconds().round());
+            Problem::warning("clock", what, "set both by NTP; until then the source's clock is used")
+        })
+    }
+
+    /// Puts the questions of a tick. A source that does not answer at all keeps it for one timeout, not for one of each
+    /// question.
+    pub async fn ask(&mut self, plan: &Plan, asks: &[Ask]) -> Round {
+        let (idle, asks): (Vec<Ask>, Vec<Ask>) = asks.iter().partition(|ask| ask.over == Over::Nothing);
+        let questions: Vec<_> = asks.iter().map(|ask| self.answer(plan, *ask)).collect();
+        let mut answering = stream::iter(questions).buffer_unordered(IN_HAND);
+        let mut answers = Vec::with_capacity(asks.len());
+        while let Some(answer) = answering.next().await {
+            answers.push(answer);
+            if is_down(&answers) {
+                break;
+            }
+        }
+        drop(answering);
+        if let Some(offset) = answers.iter().rev().find_map(|(_, answer)| answer.as_ref().ok()?.clock) {
+            self.offset = offset;
+        }
+        let now = self.now();
+        let samples = answers.iter().filter_map(|(_, answer)| Some(answer.as_ref().ok()?.samples)).sum();
+        let mut pieces: Vec<Piece> = answers.into_iter().map(|(ask, answer)| piece(ask, answer, now)).collect();
+        pieces.extend(given_up(&asks, &pieces));
+        pieces.sort_by_key(|piece| piece.query);
+        if !asks.is_empty() {
+            self.is_up = pieces.iter().any(|piece| piece.answer.is_ok());
+        }
+        let nothing = |ask: Ask| Piece { query: ask.query, until: ask.until, answer: Ok(Vec::new()) };
+        Round { pieces, idle: idle.into_iter().map(nothing).collect(), samples }
+    }
+
+    async fn answer(&self, plan: &Plan, ask: Ask) -> (Ask, Result<Answer<Vec<Vec<Series>>>, Error>) {
+        let query = &plan.queries[ask.query];
+        let answer = match (&query.question, ask.over) {
+            (Question::Raw { ask: selector, .. }, Over::Range(range)) => {
+                let samples = self.prometheus.samples(&format!("{selector}[{range}]"), ask.until).await;
+                samples.map(|Answer { value, clock, samples }| Answer {
+                    value: vec![query.read(value)],
+                    clock,
+                    samples,
+                })
+            }
+            (Question::Points { asks, .. }, Over::Points { from, to, every }) => {
+                self.points(asks, from, to, every).await
+            }
+            (Question::Raw { .. } | Question::Points { .. }, _) => {
+                Ok(Answer { value: Vec::new(), clock: None, samples: 0 })
+            }
+        };
+        (ask, answer)
+    }
+
+    /// The values of every expression at each grid point.
+    async fn points(
+        &self,
+        asks: &[String],
+        from: Timestamp,
+        to: Timestamp,
+        every: Span,
+    ) -> Result<Answer<Vec<Vec<Series>>>, Error> {
+        let mut all = Answer { value: Vec::new(), clock: None, samples: 0 };
+        for ask in asks {
+            let answer = self.prometheus.points(ask, from, to, every).await?;
+            all.value.push(answer.value);
+            all.clock = answer.clock.or(all.clock);
+            all.samples += answer.samples;
+        }
+        Ok(all)
+    }
+
+    /// When the processes of these targets started, of several in the `range` before `at` the last: also those that
+    /// have ended by then, for a catch-up meets them later.
+    pub async fn starts(&self, targets: &BTreeSet<Target>, at: Timestamp, range: Span) -> Result<Starts, Error> {
+        let any_of = |label: &str, values: BTreeSet<&str>| {
+            let pattern = values.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
+            Matcher::new(label, Op::Match, pattern)
+        };
+        let mut matchers = vec![any_of("job", targets.iter().map(|target| &*target.job).collect())];
+        if targets.len() <= NAMED_INSTANCES {
+            matchers.push(any_of("instance", targets.iter().map(|target| &*target.instance).collect()));
+        }
+        let selector = Selector::new(names::PROCESS_START, matchers);
+        let answer = self.prometheus.vector(&format!("last_over_time({selector}[{range}])"), at).await?;
+        let mut starts = Starts::new();
+        for (labels, seconds) in answer {
+            if let Some(target) = Target::of(&labels).filter(|target| targets.contains(target)) {
+                let start = Timestamp::millis((seconds * 1_000.0) as i64);
+                let last = starts.entry(target).or_insert(start);
+                *last = start.max(*last);
+            }
+        }
+        Ok(starts)
+    }
+
+    /// What the source holds for the questions of a plan, and why some of it is not known; that stays as it was `known`.
+    pub async fn facts(&self, plan: &Plan, known: &Facts) -> (Facts, Vec<Error>) {
+        let now = self.now();
+        let counts = plan.queries.iter().map(|query| self.count(query, now).boxed());
+        let buckets = histograms(plan).into_iter().map(|histogram| self.buckets(histogram, now).boxed());
+        let questions: Vec<BoxFuture<_>> = counts.chain(buckets).collect();
+        let mut learning = stream::iter(questions).buffer_unordered(IN_HAND);
+        let (mut facts, mut errors, mut unreached) = (known.clone(), Vec::new(), 0);
+        while let (Some(learned), ..GIVE_UP) = (learning.next().await, unreached) {
+            match learned {
+                Ok(learned) => facts.extend(learned),
+                Err(error) => {
+                    unreached += usize::from(matches!(error, Error::Http(_)));
+                    errors.push(error);
+                }
+            }
+        }
+        (facts, errors)
+    }
+
+    /// How many series a query for raw samples reads.
+    async fn count(&self, query: &Query, now: Timestamp) -> Result<Facts, Error> {
+        let Question::Raw { selector, ask, .. } = &query.question else { return Ok(Facts::default()) };
+        let counts = self.prometheus.vector(&format!("count({ask})"), now).await?;
+        let count = counts.first().map_or(0.0, |(_, count)| *count) as usize;
+        Ok(Facts { series: [(selector.to_string(), count)].into(), ..Facts::default() })
+    }
+
+    /// What buckets a histogram has. Asked for each, for one may be native where a wider one is not.
+    async fn buckets(&self, histogram: &Selector, now: Timestamp) -> Result<Facts, Error> {
+        let classic = buckets(histogram).to_string();
+        let bounds = self.prometheus.label_values(names::BOUND_LABEL, &classic, now - SEEN, now).await?;
+        let natives = match self.prometheus.vector(&format!("count(histogram_count({histogram}))"), now).await {
+            // A server that knows no native histograms refuses the function.
+            Err(Error::Refused { status: 400 | 422, .. }) => Vec::new(),
+            natives => natives?,
+        };
+        let mut facts = Facts { bounds: [(classic, bounds)].into(), ..Facts::default() };
+        if let Some((_, count)) = natives.first() {
+            facts.natives.insert(histogram.to_string());
+            facts.series.insert(histogram.to_string(), *count as usize);
+        }
+        Ok(facts)
+    }
+}
+
+/// The histograms that some SLO reads, each once.
+fn histograms(plan: &Plan) -> BTreeSet<&Selector> {
+    plan.slos.iter().filter_map(|planned| planned.slo.sli.histogram()).collect()
+}
+
+/// Whether the source seems to be down: many questions in a row, and not one was answered. The others need not wait for
+/// their timeouts too.
+fn is_down<T>(answers: &[(Ask, Result<T, Error>)]) -> bool {
+    answers.len() >= GIVE_UP && answers.iter().all(|(_, answer)| matches!(answer, Err(Error::Http(_))))
+}
+
+/// The pieces of those asks that were not waited for: what kept the others from an answer keeps them too.
+fn given_up(asks: &[Ask], pieces: &[Piece]) -> Vec<Piece> {
+    let waited: HashSet<usize> = pieces.iter().map(|piece| piece.query).collect();
+    let problem = pieces.iter().find_map(|piece| piece.answer.as_ref().err()).map(|error| error.problem.clone());
+    let Some(problem) = problem else { return Vec::new() };
+    let refused = || NoAnswer { problem: problem.clone(), too_much: false };
+    let others = asks.iter().filter(|ask| !waited.contains(&ask.query));
+    others.map(|ask| Piece { query: ask.query, until: ask.until, answer: Err(refused()) }).collect()
+}
+
+/// An answer for an instant that the source has not reached yet is none: its samples are still to come.
+fn piece(ask: Ask, answer: Result<Answer<Vec<Vec<Series>>>, Error>, now: Timestamp) -> Piece {
+    let Ask { query, until, .. } = ask;
+    let answer = match answer {
+        Ok(_) if until > now => {
+            let problem = Problem::warning("clock", "this host's clock went ahead of the source's", "");
+            Err(NoAnswer { problem, too_much: false })
+        }
+        Ok(answer) => Ok(answer.value),
+        Err(error) => Err(no_answer(&error)),
+    };
+    Piece { query, until, answer }
+}
+
+fn no_answer(error: &Error) -> NoAnswer {
+    NoAnswer { problem: error.problem(), too_much: error.is_too_much() }
+}
+
+/// Queries without an answer: a problem of the whole source where none was answered, else of the SLOs that ask.
+fn failures(plan: &Plan, pieces: &[Piece]) -> Vec<Problem> {
+    let failed: Vec<(usize, &Problem)> =
+        pieces.iter().filter_map(|piece| Some((piece.query, &piece.answer.as_ref().err()?.problem))).collect();
+    let mut by_text: HashMap<&Problem, usize> = HashMap::new();
+    failed.iter().for_each(|(_, problem)| *by_text.entry(problem).or_default() += 1);
+    if failed.len() == pieces.len() && by_text.len() == 1 {
+        return by_text.into_keys().cloned().collect();
+    }
+    let about = |(query, problem): &(usize, &Problem)| {
+        let slos = plan.queries[*query].routes.iter().map(|route| &plan.slos[route.slo].slo);
+        slos.map(|slo| (*problem).clone().at(&slo.place).about(&slo.id)).collect::<Vec<_>>()
+    };
+    failed.iter().flat_map(about).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::Over;
+
+    #[test]
+    fn an_answer_for_an_instant_that_the_source_has_not_reached_is_none() {
+        let at = Timestamp::seconds;
+        let answered = |until: i64| {
+            let answer = Answer { value: Vec::new(), clock: None, samples: 0 };
+            piece(Ask { query: 0, until: at(until), over: Over::Nothing }, Ok(answer), at(60)).answer.is_ok()
+        };
+        assert_eq!([answered(60), answered(61)], [true, false]);
+    }
+}
