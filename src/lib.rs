@@ -28,3 +28,5 @@ pub mod report;
 pub mod io;
 // 9. The loops.
 pub mod daemon;
+// 10. What people type.
+pub mod cli;

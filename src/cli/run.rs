@@ -1,0 +1,51 @@
+//! `burnwatch run`: the daemon, until a signal.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::daemon::{Config, Daemon, Log, LogFormat};
+
+pub const EXAMPLES: &str = "\
+Examples:
+  burnwatch run --prometheus http://localhost:9090
+  burnwatch run slos/checkout.yaml --state /var/lib/burnwatch/ledger.db --listen 0.0.0.0:9872
+
+Exit codes: 0 stopped by a signal, 2 could not start or go on";
+
+/// Runs until SIGTERM or SIGINT; a second one ends at once.
+pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
+    log_as(&config.log, is_quiet);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; a second signal ends at once");
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::warn!("ended at once");
+            std::process::exit(2);
+        });
+    };
+    Daemon::build(config).await?.run(shutdown).await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Text on a terminal and JSON elsewhere, if the configuration does not say.
+fn log_as(log: &Log, is_quiet: bool) {
+    let is_terminal = std::io::stderr().is_terminal();
+    let level = if is_quiet { LevelFilter::WARN } else { LevelFilter::from_level(log.level) };
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_target(false);
+    match log.format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text => lines.with_ansi(is_terminal).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,132 @@
+//! `burnwatch status`: how every SLO stands, as a running daemon tells it.
+
+use std::env;
+use std::io::{IsTerminal, stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use crate::cli::{exit, print};
+use crate::daemon::Config;
+use crate::io::http::{self, Client};
+use crate::report::{json, table};
+
+/// How often `--watch` asks again.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Clears the terminal and goes to its first line.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+pub const EXAMPLES: &str = "\
+Examples:
+  burnwatch status
+  burnwatch status --watch --listen 10.0.0.5:9872
+  burnwatch status --output json
+
+Exit codes: 0 every budget has something left, 1 one is exhausted, 2 no answer";
+
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// table, json as the API answers, or markdown
+    #[arg(long, default_value = "table", value_name = "FORMAT", hide_possible_values = true)]
+    output: Output,
+    /// Ask again every two seconds, until ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+    Markdown,
+}
+
+pub async fn status(config: &Config, flags: &Flags) -> anyhow::Result<ExitCode> {
+    let client = Client::build(&http::Config::new(url(&config.web.listen)))?;
+    if flags.watch {
+        return watch(&client, flags.output).await;
+    }
+    let slos = slos(&client).await?;
+    print(&shown(&slos, flags.output)?)?;
+    Ok(exit(is_any_exhausted(&slos)))
+}
+
+/// Shows how they stand until somebody has seen enough. A daemon that does not answer may come back.
+async fn watch(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
+    let clear = if stdout().is_terminal() { CLEAR } else { "" };
+    loop {
+        let text = match slos(client).await {
+            Ok(slos) => shown(&slos, output)?,
+            Err(error) => format!("{error:#}\n"),
+        };
+        print(&format!("{clear}{text}"))?;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn slos(client: &Client) -> anyhow::Result<json::Slos> {
+    let absent = "no daemon answers; start it with `burnwatch run`, or say where it listens with --listen";
+    let foreign = "what answers is no burnwatch; say where it listens with --listen";
+    let answer = client.answer(client.get("/api/v1/slos")?.send()).await.context(absent)?;
+    if !answer.status.is_success() {
+        return Err(client.refusal(&answer)).context(foreign);
+    }
+    serde_json::from_slice(&answer.body).context(foreign)
+}
+
+/// The address as a URL; one that is a URL already may lead through a proxy.
+fn url(listen: &str) -> String {
+    if listen.contains("://") { listen.to_string() } else { format!("http://{listen}") }
+}
+
+fn shown(slos: &json::Slos, output: Output) -> anyhow::Result<String> {
+    Ok(match output {
+        Output::Table => {
+            let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+            table::text(slos, comfy_table::Table::new().width(), colour)
+        }
+        Output::Markdown => table::markdown(slos),
+        Output::Json => serde_json::to_string_pretty(slos)? + "\n",
+    })
+}
+
+fn is_any_exhausted(slos: &json::Slos) -> bool {
+    slos.slos.iter().any(|slo| slo.budget.exhausted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Wanted, example, slos as told};
+
+    #[test]
+    fn an_exhausted_budget_is_found() {
+        let mut slos = told(&example::snapshot(), &Wanted::default());
+        assert!(is_any_exhausted(&slos));
+        slos.slos.retain(|slo| slo.service == "checkout");
+        assert!(!is_any_exhausted(&slos));
+    }
+
+    #[test]
+    fn an_address_becomes_a_url_and_a_url_stays() {
+        assert_eq!(url("127.0.0.1:9872"), "http://127.0.0.1:9872");
+        assert_eq!(url("https://slo.example.com/burnwatch"), "https://slo.example.com/burnwatch");
+    }
+
+    #[tokio::test]
+    async fn an_absent_daemon_is_told_with_what_to_do() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = Client::build(&http::Config::new(format!("http://127.0.0.1:{port}"))).unwrap();
+        let error = slos(&client).await.unwrap_err();
+        assert_eq!(
+            format!("{error:#}"),
+            format!(
+                "no daemon answers; start it with `burnwatch run`, or say where it listens with --listen: \
+                 http://127.0.0.1:{port} refused the connection"
+            )
+        );
+    }
+}
