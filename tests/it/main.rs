@@ -8,7 +8,21 @@
 mod architecture;
 // Expressions against other readers of PromQL.
 mod promql;
+// The parts that live tests are made of: real servers, a service whose counts are known, the daemon.
+mod stand;
 // The Prometheus source against sources that misbehave in every way a network and a server can.
 mod prometheus_source;
 // What people declare: the files in `slos/`, and files with mistakes in them.
 mod declared;
+// What is said to people whose files, flags or surroundings are wrong.
+mod refusals;
+// The daemon on a real Prometheus: its counts against the truth, and what it says when it cannot know.
+mod live;
+// Processes that begin, and the source's word for when they did.
+mod starts;
+// The ledger's file under kills, damage and a full disk.
+mod store;
+// What `check` says of files and of a real Prometheus, and what a shell and a reader of manuals are given.
+mod check;
+// Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
+mod kinds;

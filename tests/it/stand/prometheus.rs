@@ -1,0 +1,212 @@
+//! A real Prometheus.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::stand::process::Process;
+use crate::stand::{Service, eventually, http};
+
+/// A new target is first looked at up to 6 s after it was written, and the slowest tests scrape every 10 s.
+const CATCH_UP: Duration = Duration::from_secs(60);
+
+/// One server with its data and its port, which it keeps when it is started again.
+pub struct Prometheus {
+    dir: TempDir,
+    port: u16,
+    retention: &'static str,
+    process: Option<Process>,
+}
+
+impl Prometheus {
+    /// Running, with one job `shop` that is scraped every `seconds`; its targets are what `watch` says.
+    pub fn scraping_every(seconds: u64) -> Prometheus {
+        Prometheus::keeping("10y", seconds)
+    }
+
+    /// The same, with samples dropped after `retention`.
+    pub fn keeping(retention: &'static str, seconds: u64) -> Prometheus {
+        let dir = tempfile::tempdir().unwrap();
+        let config = format!(
+            "global: {{ scrape_interval: {seconds}s, scrape_timeout: {seconds}s }}\n\
+             scrape_configs:\n\
+             - job_name: shop\n  \
+               file_sd_configs: [{{ files: [targets.json], refresh_interval: 1s }}]\n"
+        );
+        fs::write(dir.path().join("prometheus.yml"), config).unwrap();
+        let mut prometheus = Prometheus { dir, port: http::free_port(), retention, process: None };
+        prometheus.watch(&[]);
+        prometheus.start();
+        prometheus
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on scrapes these and no others.
+    pub fn watch(&self, services: &[&Service]) {
+        let targets: Vec<String> = services.iter().map(|service| service.instance()).collect();
+        fs::write(self.path("targets.new"), json!([{ "targets": targets }]).to_string()).unwrap();
+        fs::rename(self.path("targets.new"), self.path("targets.json")).unwrap();
+    }
+
+    /// Ends it as `kill -9` does; what it has stored stays.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it (again) and returns when it answers.
+    pub fn start(&mut self) {
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", self.path("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", self.path("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
+            .args(["--web.enable-lifecycle", "--web.enable-admin-api", "--enable-feature=native-histograms"])
+            .arg(format!("--storage.tsdb.retention.time={}", self.retention))
+            .arg("--log.level=warn");
+        let process = Process::start(&mut command, &self.path("output"));
+        self.process.insert(process.expect("install prometheus: tests/run does")).wait_ready(self.port, "/-/ready");
+    }
+
+    /// The result of an instant query, now.
+    #[track_caller]
+    pub fn query(&self, expression: &str) -> Value {
+        let path = format!("/api/v1/query?query={}", http::percent_encoded(expression));
+        let (status, body) = http::get(self.port, &path).unwrap();
+        assert_eq!(status, 200, "{expression}: {body}");
+        serde_json::from_str::<Value>(&body).unwrap()["data"]["result"].take()
+    }
+
+    /// The value of the only series that `expression` gives.
+    #[track_caller]
+    pub fn number(&self, expression: &str) -> Option<f64> {
+        let result = self.query(expression);
+        assert!(result.as_array().unwrap().len() < 2, "{expression} gives several series: {result}");
+        result[0]["value"][1].as_str().map(|number| number.parse().unwrap())
+    }
+
+    /// Returns when it has stored all that a service, whose traffic is paused, has served.
+    #[track_caller]
+    pub fn wait_caught_up(&self, service: &Service) {
+        let total = service.served().total as f64;
+        let stored = format!("sum(http_requests_total{{instance=\"{}\"}})", service.instance());
+        eventually("Prometheus has caught up", CATCH_UP, || self.number(&stored), |stored| *stored == Some(total));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stand::Requests;
+
+    const SOME: Requests = Requests { total: 100, failed: 7, slow: 20 };
+
+    fn watching(service: &Service) -> Prometheus {
+        let prometheus = Prometheus::scraping_every(1);
+        prometheus.watch(&[service]);
+        prometheus.wait_caught_up(service);
+        prometheus
+    }
+
+    #[test]
+    fn stores_what_the_service_says() {
+        let service = Service::start();
+        service.serve(SOME);
+        service.set_open(true);
+        let prometheus = watching(&service);
+        let check = |expression: &str, expected: f64| {
+            assert_eq!(prometheus.number(expression), Some(expected), "{expression}");
+        };
+        check("http_requests_total{code=\"200\"}", 93.0);
+        check("http_requests_total{code=\"500\"}", 7.0);
+        check("http_request_duration_seconds_bucket{le=\"0.2\"}", 80.0);
+        check("http_request_duration_seconds_count", 100.0);
+        check("shop_open", 1.0);
+        assert_eq!(prometheus.number("nothing_of_that_name"), None);
+    }
+
+    #[test]
+    fn stores_native_histograms() {
+        let service = Service::start();
+        service.take_orders(&[0.0, 0.1, 0.1, 0.2, 3.0]);
+        let prometheus = Prometheus::scraping_every(1);
+        prometheus.watch(&[&service]);
+        let count = || prometheus.number("histogram_count(order_duration_seconds)");
+        eventually("all orders are stored", CATCH_UP, count, |count| *count == Some(5.0));
+        assert_eq!(prometheus.number("histogram_sum(order_duration_seconds)"), Some(3.4));
+        let histogram = prometheus.query("order_duration_seconds[1m]")[0]["histograms"][0][1].clone();
+        let counts: Vec<&str> =
+            histogram["buckets"].as_array().unwrap().iter().filter_map(|bucket| bucket[3].as_str()).collect();
+        assert_eq!(counts, ["1", "2", "1", "1"], "{histogram}");
+    }
+
+    #[test]
+    fn sees_a_restart_as_a_reset_and_the_error_series_gone() {
+        let service = Service::start();
+        service.serve(SOME);
+        let prometheus = watching(&service);
+        let began = prometheus.number("process_start_time_seconds");
+        service.restart();
+        service.serve(Requests { total: 5, failed: 0, slow: 0 });
+        prometheus.wait_caught_up(&service);
+        assert_eq!(prometheus.number("resets(http_requests_total{code=\"200\"}[1m])"), Some(1.0));
+        assert_eq!(prometheus.number("http_requests_total{code=\"500\"}"), None);
+        assert!(prometheus.number("process_start_time_seconds") > began);
+    }
+
+    #[test]
+    fn a_service_that_is_down_leaves_a_gap() {
+        let service = Service::start();
+        service.serve(SOME);
+        let prometheus = watching(&service);
+        service.down();
+        let up = || prometheus.number("up");
+        eventually("a failed scrape", CATCH_UP, up, |up| *up == Some(0.0));
+        assert_eq!(prometheus.query("http_requests_total"), json!([]));
+        service.up();
+        eventually("a scrape", CATCH_UP, up, |up| *up == Some(1.0));
+    }
+
+    #[test]
+    fn a_replaced_instance_goes_and_the_new_one_is_newborn_at_its_first_scrape() {
+        let old = Service::start();
+        old.serve(SOME);
+        let prometheus = watching(&old);
+        let new = Service::start_when_scraped();
+        new.serve(Requests { total: 30, failed: 2, slow: 5 });
+        prometheus.watch(&[&new]);
+        prometheus.wait_caught_up(&new);
+        let started = format!("process_start_time_seconds{{instance=\"{}\"}}", new.instance());
+        let first = prometheus.query(&format!("{started}[1m]"))[0]["values"][0].clone();
+        let (at, began) = (first[0].as_f64().unwrap(), first[1].as_str().unwrap().parse::<f64>().unwrap());
+        assert!((at..at + 1.0).contains(&began), "began at {began}, first scraped at {at}");
+        let count = || prometheus.number("count(up)");
+        eventually("the old one is gone", CATCH_UP, count, |count| *count == Some(1.0));
+    }
+
+    #[test]
+    fn keeps_its_samples_and_its_port_over_a_kill() {
+        let service = Service::start();
+        service.serve(SOME);
+        let mut prometheus = watching(&service);
+        let url = prometheus.url();
+        let scraped = prometheus.number("count_over_time(up[1h])");
+        prometheus.kill();
+        assert!(http::get(prometheus.port, "/-/ready").is_err());
+        prometheus.start();
+        assert_eq!(prometheus.url(), url);
+        assert!(prometheus.number("count_over_time(up[1h])") >= scraped);
+        service.serve(SOME);
+        prometheus.wait_caught_up(&service);
+    }
+}
