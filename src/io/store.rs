@@ -87,10 +87,6 @@ impl Store {
         Ok((Store { path: path.into(), entries, writer, _lock: lock }, kept))
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Writes an entry, whole or not at all; it comes back where it was not.
     pub async fn commit(&self, entry: Entry) -> Written {
         let ended = |entry| {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::ledger::account::booked_sides;
 use crate::ledger::statement::Cells;
 use crate::ledger::{Account, Cell, Changed, Ledger, Memory};
-use crate::plan::{Plan, Query, Question, read_key};
+use crate::plan::{Plan, Query, Question, Reading, Route, read_key};
+use crate::promql::Selector;
 use crate::slos::Slo;
 use crate::units::{Problem, SloId, Span, Timestamp};
 
@@ -93,7 +94,7 @@ impl Ledger {
 
     /// Up to when each account that a query counts for is booked.
     fn booked(&self, query: &Query) -> impl Iterator<Item = Timestamp> {
-        let sides = |route: &crate::plan::Route| {
+        let sides = |route: &Route| {
             let account = &self.accounts[self.account_of[route.slo]];
             booked_sides(route.part).iter().filter_map(|side| account.sides[*side as usize].booked)
         };
@@ -137,7 +138,7 @@ fn counts_anew(slo: &Slo) -> Problem {
 
 /// The queries that are remembered, by what they read: those that are wider or narrower than another can lend it
 /// where their series stand.
-struct Relatives<'a>(Vec<(crate::promql::Selector, crate::plan::Reading, &'a str)>);
+struct Relatives<'a>(Vec<(Selector, Reading, &'a str)>);
 
 impl<'a> Relatives<'a> {
     fn of(memories: &'a BTreeMap<String, Memory>) -> Relatives<'a> {
@@ -147,7 +148,7 @@ impl<'a> Relatives<'a> {
 
     fn names(&self, query: &Query) -> Vec<&'a str> {
         let Question::Raw { selector: own, reading: same, .. } = &query.question else { return Vec::new() };
-        let related = |(selector, reading, _): &&(crate::promql::Selector, crate::plan::Reading, &str)| {
+        let related = |(selector, reading, _): &&(Selector, Reading, &str)| {
             let wider = || selector.extra(own).is_some();
             let narrower = || own.extra(selector).is_some();
             reading == same && (wider() || narrower())

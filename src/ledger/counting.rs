@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::ledger::memory::{Last, Memory};
 use crate::ledger::row::{Side, parts};
 use crate::ledger::slices::{book_points, book_slices};
-use crate::plan::{Part, Query, Question, Reading, Sample, Series, SeriesId, Target, histogram_id, target_id};
+use crate::plan::{Part, Query, Question, Reading, Route, Sample, Series, SeriesId, Target, histogram_id, target_id};
 use crate::units::{Labels, Problem, Span, Timestamp};
 
 /// A fall by less than this share of the last value is no reset.
@@ -164,7 +164,7 @@ fn book_buckets(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
 
 /// By route, the histograms that have the route's bound: one without it can count neither as good nor as bad.
 fn histograms_having_their_bound(answer: &Answer, buckets: &[(f64, SeriesId)]) -> Vec<HashSet<SeriesId>> {
-    let having = |under: f64, route: &crate::plan::Route| {
+    let having = |under: f64, route: &Route| {
         let matching = answer
             .series()
             .iter()

@@ -15,7 +15,7 @@ mod statement;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::plan::{Plan, Query, Series};
+use crate::plan::{Plan, Query, Route, Series};
 use crate::units::{Labels, Problem, Timestamp};
 
 pub use account::{Account, Balance, Book, Opening, Sides};
@@ -69,11 +69,6 @@ impl Changed {
 }
 
 impl Ledger {
-    /// The account of an SLO of the plan.
-    pub fn account(&self, slo: usize) -> usize {
-        self.account_of[slo]
-    }
-
     /// How to read the account of an SLO of the plan.
     pub fn book_of(&self, plan: &Plan, slo: usize) -> Book {
         let account = self.account_of[slo];
@@ -172,7 +167,7 @@ impl Ledger {
     fn packed(&self, plan: &Plan, query: usize) -> Vec<u8> {
         let mut pack = Packer::default();
         let routes = &plan.queries[query].routes;
-        let sides = |route: &crate::plan::Route| {
+        let sides = |route: &Route| {
             let account = self.account_of[route.slo];
             booked_sides(route.part).iter().map(move |side| (account, *side))
         };

@@ -50,10 +50,6 @@ impl Series {
     pub fn new(labels: Labels, samples: Vec<Sample>) -> Series {
         Series { id: SeriesId::of(&labels), labels, samples, histograms: Vec::new() }
     }
-
-    pub fn of_histograms(labels: Labels, histograms: Vec<Histogram>) -> Series {
-        Series { histograms, ..Series::new(labels, Vec::new()) }
-    }
 }
 
 impl SeriesId {
