@@ -7,6 +7,7 @@ pub mod http;
 pub mod process;
 mod requests;
 mod service;
+pub mod past;
 mod prometheus;
 mod promtool;
 mod daemon;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::stand::past::{Blocks, SCRAPE};
 use crate::stand::process::Process;
 use crate::stand::{Service, eventually, http};
 
@@ -30,6 +31,20 @@ impl Prometheus {
 
     /// The same, with samples dropped after `retention`.
     pub fn keeping(retention: &'static str, seconds: u64) -> Prometheus {
+        let mut prometheus = Prometheus::stopped(retention, seconds);
+        prometheus.start();
+        prometheus
+    }
+
+    /// Running, with a past that it never scraped and no targets.
+    pub fn remembering(blocks: Blocks) -> Prometheus {
+        let mut prometheus = Prometheus::stopped("10y", SCRAPE as u64);
+        blocks.store(&prometheus.path("data"));
+        prometheus.start();
+        prometheus
+    }
+
+    fn stopped(retention: &'static str, seconds: u64) -> Prometheus {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
             "global: {{ scrape_interval: {seconds}s, scrape_timeout: {seconds}s }}\n\
@@ -38,9 +53,8 @@ impl Prometheus {
                file_sd_configs: [{{ files: [targets.json], refresh_interval: 1s }}]\n"
         );
         fs::write(dir.path().join("prometheus.yml"), config).unwrap();
-        let mut prometheus = Prometheus { dir, port: http::free_port(), retention, process: None };
+        let prometheus = Prometheus { dir, port: http::free_port(), retention, process: None };
         prometheus.watch(&[]);
-        prometheus.start();
         prometheus
     }
 
@@ -67,7 +81,11 @@ impl Prometheus {
             .arg(format!("--config.file={}", self.path("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", self.path("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
-            .args(["--web.enable-lifecycle", "--web.enable-admin-api", "--enable-feature=native-histograms"])
+            .args([
+                "--web.enable-lifecycle",
+                "--web.enable-admin-api",
+                "--enable-feature=native-histograms,promql-at-modifier",
+            ])
             .arg(format!("--storage.tsdb.retention.time={}", self.retention))
             .arg("--log.level=warn");
         let process = Process::start(&mut command, &self.path("output"));

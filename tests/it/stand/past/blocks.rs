@@ -1,0 +1,118 @@
+//! Pasts as a Prometheus keeps them: written as OpenMetrics, a file for each two hours, and made to blocks by promtool
+//! (which reads its whole input again for every block).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::stand::past::{Exposed, Past};
+
+const BLOCK: i64 = 7_200;
+/// As many promtools at a time.
+const AT_A_TIME: usize = 2;
+
+/// The samples of several pasts, by block and metric family.
+#[derive(Default)]
+pub struct Blocks(BTreeMap<i64, [String; FAMILIES.len()]>);
+
+/// The families, whose samples have to stand together.
+const FAMILIES: [&str; 4] = [
+    "# TYPE process_start_time_seconds gauge\n",
+    "# TYPE up gauge\n",
+    "# TYPE http_requests counter\n",
+    "# TYPE http_request_duration_seconds histogram\n",
+];
+
+impl Blocks {
+    /// Adds all that was ever scraped of a service.
+    pub fn add(&mut self, past: &Past) {
+        for scrape in past.scrapes() {
+            let block = self.0.entry(scrape.at.div_euclid(BLOCK)).or_default();
+            scrape.exposed.iter().for_each(|process| write(block, &past.job, process, scrape.at));
+        }
+    }
+
+    /// Makes them the data of a Prometheus that is not running.
+    pub fn store(self, data: &Path) {
+        let texts = tempfile::tempdir().unwrap();
+        let files = self.0.into_iter().map(|(number, families)| {
+            let path = texts.path().join(number.to_string());
+            let family = |(head, samples): (&str, &String)| {
+                if samples.is_empty() { String::new() } else { format!("{head}{samples}") }
+            };
+            let text: String = FAMILIES.into_iter().zip(&families).map(family).collect();
+            fs::write(&path, text + "# EOF\n").unwrap();
+            path
+        });
+        let files = Mutex::new(files.collect::<Vec<_>>().into_iter());
+        let next = || files.lock().unwrap().next();
+        thread::scope(|scope| {
+            for _ in 0..AT_A_TIME {
+                scope.spawn(|| {
+                    while let Some(file) = next() {
+                        create_blocks(&file, data)
+                    }
+                });
+            }
+        });
+    }
+}
+
+fn write(families: &mut [String; FAMILIES.len()], job: &str, process: &Exposed, at: i64) {
+    let Exposed { instance, started, served } = process;
+    let [starts, ups, requests, durations] = families;
+    let labels = format!("job=\"{job}\",instance=\"{instance}\"");
+    _ = writeln!(starts, "process_start_time_seconds{{{labels}}} {started} {at}");
+    _ = writeln!(ups, "up{{{labels}}} 1 {at}");
+    _ = writeln!(requests, "http_requests_total{{{labels},code=\"200\"}} {} {at}", served.total - served.failed);
+    if served.failed > 0 {
+        _ = writeln!(requests, "http_requests_total{{{labels},code=\"500\"}} {} {at}", served.failed);
+    }
+    for (bound, count) in [("0.2", served.total - served.slow), ("+Inf", served.total)] {
+        _ = writeln!(durations, "http_request_duration_seconds_bucket{{{labels},le=\"{bound}\"}} {count} {at}");
+    }
+}
+
+fn create_blocks(file: &Path, data: &Path) {
+    let promtool = Command::new("promtool")
+        .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
+        .args([file, data])
+        .stdin(Stdio::null())
+        .output()
+        .expect("install prometheus: tests/run does");
+    assert!(promtool.status.success(), "{}", String::from_utf8_lossy(&promtool.stderr));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use super::*;
+    use crate::stand::past::scenarios;
+    use crate::stand::{Prometheus, eventually};
+
+    #[test]
+    fn a_prometheus_remembers_every_sample_of_a_past_it_never_scraped() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+        let mut past = scenarios(1, now).remove(4);
+        past.begins = past.ends - 3 * 86_400;
+        let mut blocks = Blocks::default();
+        blocks.add(&past);
+        let prometheus = Prometheus::remembering(blocks);
+        let last = past.scrapes().last().unwrap();
+        let at = last.at;
+        let total = || prometheus.number(&format!("sum(http_requests_total @ {at})"));
+        let served: u64 = last.exposed.iter().map(|process| process.served.total).sum();
+        eventually("it answers", Duration::from_secs(30), total, |total| *total == Some(served as f64));
+        let slow: u64 = last.exposed.iter().map(|process| process.served.slow).sum();
+        let fast = format!("sum(http_request_duration_seconds_bucket{{le=\"0.2\"}} @ {at})");
+        assert_eq!(prometheus.number(&fast), Some((served - slow) as f64));
+        let samples = past.scrapes().map(|scrape| scrape.exposed.len()).sum::<usize>();
+        let counted = format!("sum(count_over_time(process_start_time_seconds[4d] @ {at}))");
+        assert_eq!(prometheus.number(&counted), Some(samples as f64));
+    }
+}
