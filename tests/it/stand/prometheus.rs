@@ -81,11 +81,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", self.path("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", self.path("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
-            .args([
-                "--web.enable-lifecycle",
-                "--web.enable-admin-api",
-                "--enable-feature=native-histograms,promql-at-modifier",
-            ])
+            .args(["--web.enable-lifecycle", "--web.enable-admin-api", "--enable-feature=native-histograms"])
             .arg(format!("--storage.tsdb.retention.time={}", self.retention))
             .arg("--log.level=warn");
         let process = Process::start(&mut command, &self.path("output"));
@@ -95,18 +91,28 @@ impl Prometheus {
     /// The result of an instant query, now.
     #[track_caller]
     pub fn query(&self, expression: &str) -> Value {
-        let path = format!("/api/v1/query?query={}", http::percent_encoded(expression));
+        self.data(expression, "")["result"].take()
+    }
+
+    /// The value of the only series that `expression` gives at a moment (in seconds since 1970).
+    #[track_caller]
+    pub fn number_at(&self, expression: &str, at: i64) -> Option<f64> {
+        only_number(expression, &self.data(expression, &format!("&time={at}"))["result"])
+    }
+
+    /// The `data` that an instant query answers, with `more` parameters.
+    #[track_caller]
+    pub fn data(&self, expression: &str, more: &str) -> Value {
+        let path = format!("/api/v1/query?query={}{more}", http::percent_encoded(expression));
         let (status, body) = http::get(self.port, &path).unwrap();
         assert_eq!(status, 200, "{expression}: {body}");
-        serde_json::from_str::<Value>(&body).unwrap()["data"]["result"].take()
+        serde_json::from_str::<Value>(&body).unwrap()["data"].take()
     }
 
     /// The value of the only series that `expression` gives.
     #[track_caller]
     pub fn number(&self, expression: &str) -> Option<f64> {
-        let result = self.query(expression);
-        assert!(result.as_array().unwrap().len() < 2, "{expression} gives several series: {result}");
-        result[0]["value"][1].as_str().map(|number| number.parse().unwrap())
+        only_number(expression, &self.query(expression))
     }
 
     /// Returns when it has stored all that a service, whose traffic is paused, has served.
@@ -120,6 +126,12 @@ impl Prometheus {
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
+}
+
+#[track_caller]
+fn only_number(expression: &str, result: &Value) -> Option<f64> {
+    assert!(result.as_array().unwrap().len() < 2, "{expression} gives several series: {result}");
+    result[0]["value"][1].as_str().map(|number| number.parse().unwrap())
 }
 
 #[cfg(test)]

@@ -1,0 +1,23 @@
+//! The tables of the README, measured on a real Prometheus: what peers make of a known month, and what it costs to ask.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on says so by ending")]
+#![allow(clippy::disallowed_methods, reason = "it runs beside real servers, in real time")]
+#![allow(dead_code, unused_imports, reason = "of the stand it needs but a part")]
+
+#[path = "../../it/stand/mod.rs"]
+mod stand;
+
+mod cost;
+mod peers;
+mod truth;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |table: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == table);
+    if is_wanted("truth") {
+        truth::print();
+    }
+    if is_wanted("cost") {
+        cost::print();
+    }
+}
