@@ -13,6 +13,7 @@ pub mod budget;
 pub mod slos;
 // 3. What is asked, and for whom.
 pub mod plan;
+pub mod dashboards;
 // 4. What was counted.
 pub mod ledger;
 // 5. Who is told.

@@ -29,6 +29,14 @@ pub const ALERT_ACTIVE: &str = "burnwatch_alert_active";
 
 pub const HOST_POWER: &str = "burnwatch_host_power_watts";
 pub const HOST_POWER_PEAK: &str = "burnwatch_host_power_peak_watts";
+pub const HOST_ENERGY: &str = "burnwatch_host_energy_joules_total";
+pub const UNATTRIBUTED_ENERGY: &str = "burnwatch_unattributed_energy_joules_total";
+pub const IDLE_ENERGY: &str = "burnwatch_idle_energy_joules_total";
+pub const SERVICE_ENERGY: &str = "burnwatch_service_energy_joules_total";
+pub const SERVICE_CARBON: &str = "burnwatch_service_carbon_grams_total";
+pub const CARBON_INTENSITY: &str = "burnwatch_carbon_intensity_grams_per_kilowatthour";
+pub const METER_UP: &str = "burnwatch_meter_up";
+pub const LOW_POWER_MODE: &str = "burnwatch_low_power_mode";
 pub const SERVICE_REQUESTS_PER_WATTHOUR: &str = "burnwatch_service_requests_per_watthour";
 pub const SERVICE_JOULES_PER_REQUEST: &str = "burnwatch_service_energy_joules_per_request";
 pub const SERVICE_GRAMS_PER_REQUEST: &str = "burnwatch_service_carbon_grams_per_request";

@@ -26,3 +26,5 @@ mod store;
 mod check;
 // Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
 mod kinds;
+// The dashboards as Grafana and Prometheus take them.
+mod dashboards;

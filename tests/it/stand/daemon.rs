@@ -78,6 +78,11 @@ impl Daemon {
         self.process.take().expect("a daemon that runs").terminate(STOP)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// The file of its ledger.
     pub fn ledger(&self) -> &Path {
         &self.ledger

@@ -3,6 +3,7 @@
 
 mod durations;
 mod eventually;
+mod golden;
 pub mod http;
 pub mod process;
 mod requests;
@@ -10,12 +11,15 @@ mod service;
 pub mod past;
 mod prometheus;
 mod promtool;
+mod python;
 mod daemon;
 
 pub use daemon::Daemon;
 pub use durations::Durations;
 pub use eventually::eventually;
+pub use golden::check_golden;
 pub use prometheus::Prometheus;
 pub use promtool::check_metrics;
+pub use python::python;
 pub use requests::Requests;
 pub use service::Service;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::stand::past::{Blocks, SCRAPE};
 use crate::stand::process::Process;
-use crate::stand::{Service, eventually, http};
+use crate::stand::{Daemon, Service, eventually, http};
 
 /// A new target is first looked at up to 6 s after it was written, and the slowest tests scrape every 10 s.
 const CATCH_UP: Duration = Duration::from_secs(60);
@@ -64,7 +64,17 @@ impl Prometheus {
 
     /// From now on scrapes these and no others.
     pub fn watch(&self, services: &[&Service]) {
-        let targets: Vec<String> = services.iter().map(|service| service.instance()).collect();
+        self.scrape(services.iter().map(|service| service.instance()).collect());
+    }
+
+    /// From now on scrapes the daemon too.
+    pub fn watch_also(&self, daemon: &Daemon) {
+        let known: Value = serde_json::from_str(&fs::read_to_string(self.path("targets.json")).unwrap()).unwrap();
+        let known = known[0]["targets"].as_array().unwrap().iter().map(|target| target.as_str().unwrap().to_string());
+        self.scrape(known.chain([daemon.address()]).collect());
+    }
+
+    fn scrape(&self, targets: Vec<String>) {
         fs::write(self.path("targets.new"), json!([{ "targets": targets }]).to_string()).unwrap();
         fs::rename(self.path("targets.new"), self.path("targets.json")).unwrap();
     }
