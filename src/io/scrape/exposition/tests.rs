@@ -283,3 +283,81 @@ fn the_language_is_what_the_content_type_names() {
     let text = ["", "text/plain; version=0.0.4", "text/html", "application/json", ";"];
     assert!(text.iter().all(|other| Format::of(other) == Text));
 }
+
+#[test]
+fn reads_what_the_go_client_writes() {
+    check(
+        Text,
+        r#"# HELP go_gc_duration_seconds A summary of the wall-time pause (stop-the-world) duration in garbage collection cycles.
+# TYPE go_gc_duration_seconds summary
+go_gc_duration_seconds{quantile="0"} 2.1334e-05
+go_gc_duration_seconds{quantile="1"} 0.000233167
+go_gc_duration_seconds_sum 0.001210042
+go_gc_duration_seconds_count 14
+# HELP go_info Information about the Go environment.
+# TYPE go_info gauge
+go_info{version="go1.22.5"} 1
+# HELP go_memstats_last_gc_time_seconds Number of seconds since 1970 of last garbage collection.
+# TYPE go_memstats_last_gc_time_seconds gauge
+go_memstats_last_gc_time_seconds 1.7636000123456789e+09
+# HELP node_filesystem_files Filesystem total file nodes, in \\mnt\nand below.
+# TYPE node_filesystem_files gauge
+node_filesystem_files{device="C:\\",mountpoint="/mnt/\"odd\"\nname"} 1.31072e+06
+# HELP process_virtual_memory_max_bytes Maximum amount of virtual memory available in bytes.
+# TYPE process_virtual_memory_max_bytes gauge
+process_virtual_memory_max_bytes 1.8446744073709552e+19
+# HELP took_seconds How long it took.
+# TYPE took_seconds histogram
+took_seconds_bucket{le="0.1"} 3
+took_seconds_bucket{le="+Inf"} 4
+took_seconds_sum 1.05
+took_seconds_count 4
+"#,
+        &[
+            r#"{__name__="go_gc_duration_seconds",quantile="0"} 0.000021334"#,
+            r#"{__name__="go_gc_duration_seconds",quantile="1"} 0.000233167"#,
+            r#"{__name__="go_gc_duration_seconds_sum"} 0.001210042"#,
+            r#"{__name__="go_gc_duration_seconds_count"} 14"#,
+            r#"{__name__="go_info",version="go1.22.5"} 1"#,
+            r#"{__name__="go_memstats_last_gc_time_seconds"} 1763600012.3456788"#,
+            r#"{__name__="node_filesystem_files",device="C:\\",mountpoint="/mnt/\"odd\"\nname"} 1310720"#,
+            r#"{__name__="process_virtual_memory_max_bytes"} 18446744073709552000"#,
+            r#"{__name__="took_seconds_bucket",le="0.1"} 3"#,
+            r#"{__name__="took_seconds_bucket",le="+Inf"} 4"#,
+            r#"{__name__="took_seconds_sum"} 1.05"#,
+            r#"{__name__="took_seconds_count"} 4"#,
+        ],
+    );
+}
+
+#[test]
+fn reads_what_the_python_client_writes() {
+    check(
+        OpenMetrics,
+        r#"# HELP python_info Python platform information
+# TYPE python_info gauge
+python_info{implementation="CPython",major="3",minor="11",patchlevel="2",version="3.11.2"} 1.0
+# HELP orders Orders taken, \"express\" too.
+# TYPE orders counter
+orders_total{shop="a"} 17.0 # {trace_id="abc123"} 1.0 1763600000.123
+orders_created{shop="a"} 1.7635999990123456e+09
+# HELP took_seconds How long it took.
+# TYPE took_seconds histogram
+# UNIT took_seconds seconds
+took_seconds_bucket{le="0.1"} 3.0 # {trace_id="def"} 0.05 1763600000.5
+took_seconds_bucket{le="+Inf"} 4.0
+took_seconds_count 4.0
+took_seconds_sum 1.05
+took_seconds_created 1.763599999e+09
+# EOF
+"#,
+        &[
+            r#"{__name__="python_info",implementation="CPython",major="3",minor="11",patchlevel="2",version="3.11.2"} 1"#,
+            r#"{__name__="orders_total",shop="a"} 17 since 1763599999.012"#,
+            r#"{__name__="took_seconds_bucket",le="0.1"} 3 since 1763599999"#,
+            r#"{__name__="took_seconds_bucket",le="+Inf"} 4 since 1763599999"#,
+            r#"{__name__="took_seconds_count"} 4 since 1763599999"#,
+            r#"{__name__="took_seconds_sum"} 1.05 since 1763599999"#,
+        ],
+    );
+}
