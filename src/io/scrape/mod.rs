@@ -4,6 +4,7 @@
 mod config;
 mod error;
 pub mod exposition;
+mod recent;
 
 use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
@@ -16,6 +17,7 @@ use exposition::Format;
 pub use config::{Config, Target};
 pub use error::Error;
 pub use exposition::{Exposed, Wanted};
+pub use recent::{Full, Recent};
 
 /// The most that is read of a body, after decompression: 16 MiB.
 pub const LARGEST_BODY: usize = 16 << 20;
