@@ -53,6 +53,11 @@ impl Scraper {
         Ok(Scraper { client, labels: target.labels.clone() })
     }
 
+    /// The address of the target.
+    pub fn url(&self) -> &str {
+        self.client.origin()
+    }
+
     /// The labels of the target: all that its series have in common.
     pub fn labels(&self) -> &Labels {
         &self.labels
@@ -60,7 +65,7 @@ impl Scraper {
 
     /// The series of `wanted` metrics that the target exposes now.
     pub async fn scrape(&self, wanted: &Wanted) -> Result<Scrape, Error> {
-        let url = || self.client.origin().to_string();
+        let url = || self.url().to_string();
         let request = self.client.page()?.header(ACCEPT, LANGUAGES);
         let request = request.header(TIMEOUT_HEADER, self.client.timeout().as_seconds().to_string());
         let at = clock::now();
