@@ -12,6 +12,8 @@ mod promql;
 mod stand;
 // The Prometheus source against sources that misbehave in every way a network and a server can.
 mod prometheus_source;
+// Targets that expose their metrics as text: what is read of it, and what is said of those that misbehave.
+mod exposition;
 // What people declare: the files in `slos/`, and files with mistakes in them.
 mod declared;
 // What is said to people whose files, flags or surroundings are wrong.

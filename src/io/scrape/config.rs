@@ -123,3 +123,103 @@ fn read_labels(fields: &mut Fields) -> Labels {
     }
     labels
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::yaml::documents;
+
+    fn read(text: &str) -> (Config, Vec<String>) {
+        let (nodes, mut problems) = documents("f", text);
+        let config = Config::read(&nodes[0], &mut problems);
+        (config, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(read(text).1, [expected]);
+    }
+
+    /// What is wrong with one target.
+    #[track_caller]
+    fn check_target(target: &str, expected: &str) {
+        check(&format!("targets:\n- {target}\n"), expected);
+    }
+
+    #[test]
+    fn reads_what_is_scraped_and_how_often() {
+        let (config, problems) = read(
+            "every: 5s\ntimeout: 2s\ntargets:\n\
+             - url: http://localhost:8000\n\
+             - { url: https://shop.example/app/metrics/, labels: { job: checkout, zone: a }, timeout: 1s, bearer_token_file: /t }\n\
+             - { url: 'http://[::1]:9/', labels: { instance: b } }\n",
+        );
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((config.every, config.timeout), (Span::seconds(5), Span::seconds(2)));
+        let told = |target: &Target| format!("{} {} {}", target.http.url, target.http.timeout, target.labels);
+        assert_eq!(
+            config.targets.iter().map(told).collect::<Vec<_>>(),
+            [
+                r#"http://localhost:8000/metrics 2s {instance="localhost:8000",job="localhost"}"#,
+                r#"https://shop.example/app/metrics/ 1s {instance="shop.example:443",job="checkout",zone="a"}"#,
+                r#"http://[::1]:9/metrics 2s {instance="b",job="[::1]"}"#,
+            ]
+        );
+        assert_eq!(config.targets[1].http.credentials, http::Credentials::Bearer { token_file: "/t".into() });
+    }
+
+    #[test]
+    fn a_scrape_ends_before_the_next_begins() {
+        let often = read("{ every: 5s, targets: [{ url: http://a }] }");
+        assert_eq!((often.0.timeout, often.0.targets[0].http.timeout), (Span::seconds(5), Span::seconds(5)));
+        assert_eq!(read("targets: [{ url: http://a }]").0.timeout, Span::seconds(10));
+        let remedy = "is longer than every (5s); write 5s or less";
+        check("{ every: 5s, timeout: 6s, targets: [{ url: http://a }] }", &format!("f:1:14: timeout 6s {remedy}"));
+        check("{ every: 5s, targets: [{ url: http://a, timeout: 1m }] }", &format!("f:1:41: timeout 1m {remedy}"));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_the_targets() {
+        let example = "name a page with metrics, such as - url: http://localhost:8000/metrics";
+        check("{ every: 5s }", "f:1:1: a source that is scraped wants \"targets\"; add `targets: ...`");
+        check("targets: []", &format!("f:1:1: targets is empty: there is nothing to scrape; {example}"));
+        check_target("{ labels: { job: a } }", "f:2:3: a target wants \"url\"; add `url: ...`");
+        check_target(
+            "http://a",
+            "f:2:3: a target wants a mapping, found text; write `key: value` lines beneath it, or { key: value }",
+        );
+        check_target(
+            "url: localhost:8000",
+            "f:2:3: url \"localhost:8000\" is neither http nor https; write it such as http://localhost:9090",
+        );
+        check_target("{ url: http://a, label: {} }", "f:2:20: \"label\" is not a key of a target; write \"labels\"");
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_labels() {
+        let target = |labels: &str| format!("{{ url: http://a, labels: {{ {labels} }} }}");
+        check_target(
+            &target("a-b: c"),
+            "f:2:30: label \"a-b\" is no label name; use letters, digits and _, and begin with no digit",
+        );
+        check_target(
+            &target("__x: c"),
+            "f:2:30: label \"__x\" begins with __, as Prometheus' internal ones do; choose another name",
+        );
+        check_target(&target("le: c"), "f:2:20: label \"le\" would hide the bounds of histograms; choose another name");
+        check_target(&target("job: ''"), "f:2:20: label \"job\" is empty; give it a value or remove it");
+    }
+
+    #[test]
+    fn two_targets_with_the_same_labels_are_told_by_their_urls() {
+        let (config, problems) =
+            read("targets:\n- url: http://a\n- url: http://a/b\n- { url: http://a/c, labels: { part: c } }\n");
+        assert_eq!(
+            problems,
+            ["f:3:3: http://a/b and http://a/metrics (line 2) have the same labels {instance=\"a:80\",job=\"a\"}; \
+              keep one, or tell them apart by a label of their own, such as labels: { instance: a }"]
+        );
+        assert_eq!(config.targets.len(), 2);
+    }
+}

@@ -64,7 +64,9 @@ impl Fault {
             Fault::Malformed { .. } | Fault::NotUtf8 { .. } | Fault::AfterEnd { .. } => {
                 "nothing of it counts; mend what writes it (promtool check metrics reads it too)"
             }
-            Fault::Cut { .. } => "nothing of it counts, for the rest is missing; see what cut it, or end it properly",
+            Fault::Cut { .. } => {
+                "nothing of it counts, for its end may be missing; see what cut it, or end it as its format wants"
+            }
             Fault::TooManySeries { .. } => "expose fewer, or split the target",
             Fault::Repeated { .. } => "only the first counts; give each series labels of its own",
         }

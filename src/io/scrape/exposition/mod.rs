@@ -104,7 +104,7 @@ pub fn read(body: &[u8], format: Format, wanted: &Wanted, target: &Labels) -> Re
         }
     }
     if format == Format::OpenMetrics && !has_ended {
-        return Err(Fault::Cut { line: number, wanted: "`# EOF`" });
+        return Err(Fault::Cut { line: number.max(1), wanted: "`# EOF`" });
     }
     found.open(Family::default());
     let repeated = found.take_repeated();
