@@ -20,6 +20,8 @@ mod declared;
 mod refusals;
 // The daemon on a real Prometheus: its counts against the truth, and what it says when it cannot know.
 mod live;
+// The daemon without a Prometheus, scraping the same service: its counts against the truth.
+mod scraped;
 // Processes that begin, and the source's word for when they did.
 mod starts;
 // The ledger's file under kills, damage and a full disk.

@@ -4,6 +4,7 @@
 mod config;
 mod error;
 pub mod exposition;
+mod recent;
 
 use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
@@ -16,6 +17,7 @@ use exposition::Format;
 pub use config::{Config, Target};
 pub use error::Error;
 pub use exposition::{Exposed, Wanted};
+pub use recent::{Full, Limits, Recent};
 
 /// The most that is read of a body, after decompression: 16 MiB.
 pub const LARGEST_BODY: usize = 16 << 20;
@@ -51,6 +53,11 @@ impl Scraper {
         Ok(Scraper { client, labels: target.labels.clone() })
     }
 
+    /// The address of the target.
+    pub fn url(&self) -> &str {
+        self.client.origin()
+    }
+
     /// The labels of the target: all that its series have in common.
     pub fn labels(&self) -> &Labels {
         &self.labels
@@ -58,7 +65,7 @@ impl Scraper {
 
     /// The series of `wanted` metrics that the target exposes now.
     pub async fn scrape(&self, wanted: &Wanted) -> Result<Scrape, Error> {
-        let url = || self.client.origin().to_string();
+        let url = || self.url().to_string();
         let request = self.client.page()?.header(ACCEPT, LANGUAGES);
         let request = request.header(TIMEOUT_HEADER, self.client.timeout().as_seconds().to_string());
         let at = clock::now();
