@@ -3,6 +3,7 @@
 mod run;
 mod check;
 mod status;
+mod demo;
 mod completions;
 mod man;
 
