@@ -1,10 +1,11 @@
-//! Where counts come from: puts a tick's questions to the source, and learns what the source holds.
+//! A Prometheus as a source: puts a tick's questions to it, and learns what it holds and what time it has.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, StreamExt};
 
+use crate::daemon::source::{Round, histograms, latest};
 use crate::io::clock::{self, Offset};
 use crate::io::prometheus::{Answer, Error, Prometheus};
 use crate::plan::{Facts, Plan, Query, Question, Series, Target, buckets};
@@ -27,8 +28,8 @@ const NAMED_INSTANCES: usize = 100;
 /// How far back it is looked for what the source holds: names, labels, the bounds of histograms.
 pub const SEEN: Span = Span::hours(1);
 
-/// A source and how far its clock is from ours.
-pub struct Source {
+/// A Prometheus and how far its clock is from ours.
+pub struct Queried {
     prometheus: Prometheus,
     offset: Offset,
     /// Whether it answered anything when it was last asked; until then it is taken to be.
@@ -37,28 +38,9 @@ pub struct Source {
     max_samples: usize,
 }
 
-/// What a round of questions brought.
-pub struct Round {
-    /// What was asked, and its answers.
-    pub pieces: Vec<Piece>,
-    /// What needed no asking.
-    pub idle: Vec<Piece>,
-    /// Raw samples read.
-    pub samples: usize,
-}
-
-impl Round {
-    /// Takes the answers that need what was not answered for none, to be asked again.
-    pub fn refuse(&mut self, error: &Error, needs: impl Fn(&Piece) -> bool) {
-        for piece in self.pieces.iter_mut().filter(|piece| needs(piece)) {
-            piece.answer = Err(NoAnswer { too_much: false, ..no_answer(error) });
-        }
-    }
-}
-
-impl Source {
-    pub fn new(prometheus: Prometheus, max_samples: usize) -> Source {
-        Source { prometheus, offset: Offset::NONE, is_up: true, max_samples }
+impl Queried {
+    pub fn new(prometheus: Prometheus, max_samples: usize) -> Queried {
+        Queried { prometheus, offset: Offset::NONE, is_up: true, max_samples }
     }
 
     /// What went wrong in a round, each thing once.
@@ -177,15 +159,7 @@ impl Source {
         }
         let selector = Selector::new(names::PROCESS_START, matchers);
         let answer = self.prometheus.vector(&format!("last_over_time({selector}[{range}])"), at).await?;
-        let mut starts = Starts::new();
-        for (labels, seconds) in answer {
-            if let Some(target) = Target::of(&labels).filter(|target| targets.contains(target)) {
-                let start = Timestamp::millis((seconds * 1_000.0) as i64);
-                let last = starts.entry(target).or_insert(start);
-                *last = start.max(*last);
-            }
-        }
-        Ok(starts)
+        Ok(latest(targets, answer))
     }
 
     /// What the source holds for the questions of a plan, and why some of it is not known; that stays as it was `known`.
@@ -234,11 +208,6 @@ impl Source {
     }
 }
 
-/// The histograms that some SLO reads, each once.
-fn histograms(plan: &Plan) -> BTreeSet<&Selector> {
-    plan.slos.iter().filter_map(|planned| planned.slo.sli.histogram()).collect()
-}
-
 /// Whether the source seems to be down: many questions in a row, and not one was answered. The others need not wait for
 /// their timeouts too.
 fn is_down<T>(answers: &[(Ask, Result<T, Error>)]) -> bool {
@@ -264,13 +233,9 @@ fn piece(ask: Ask, answer: Result<Answer<Vec<Vec<Series>>>, Error>, now: Timesta
             Err(NoAnswer { problem, too_much: false })
         }
         Ok(answer) => Ok(answer.value),
-        Err(error) => Err(no_answer(&error)),
+        Err(error) => Err(NoAnswer { problem: error.problem(), too_much: error.is_too_much() }),
     };
     Piece { query, until, answer }
-}
-
-fn no_answer(error: &Error) -> NoAnswer {
-    NoAnswer { problem: error.problem(), too_much: error.is_too_much() }
 }
 
 /// Queries without an answer: a problem of the whole source where none was answered, else of the SLOs that ask.
