@@ -82,12 +82,20 @@ fn url(listen: &str) -> String {
     if listen.contains("://") { listen.to_string() } else { format!("http://{listen}") }
 }
 
+/// The table as it fits the terminal, in colours where it shows them.
+pub fn table(slos: &json::Slos) -> String {
+    let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    table::text(slos, width(), colour)
+}
+
+/// How wide the terminal is, if there is one.
+pub fn width() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
 fn shown(slos: &json::Slos, output: Output) -> anyhow::Result<String> {
     Ok(match output {
-        Output::Table => {
-            let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-            table::text(slos, comfy_table::Table::new().width(), colour)
-        }
+        Output::Table => table(slos),
         Output::Markdown => table::markdown(slos),
         Output::Json => serde_json::to_string_pretty(slos)? + "\n",
     })

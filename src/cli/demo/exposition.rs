@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::cli::demo::shop::{BOUNDS, ENDS, FAILED, SERVICES, Service, Shop};
+use crate::cli::demo::shop::{BOUNDS, ENDS, FAILED, Service, Shop};
 use crate::units::Timestamp;
 
 /// One line of the text.

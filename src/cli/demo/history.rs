@@ -18,11 +18,6 @@ const EVERY: Span = Span::minutes(1);
 /// watches.
 const LEAD: Span = Span::hours(2);
 
-/// The labels that tell a service from others: a target's, when it is scraped.
-pub fn target(service: &Service) -> [(&'static str, String); 2] {
-    [("job", service.name.to_string()), ("instance", format!("{}-1", service.name))]
-}
-
 /// The state after all that happened up to `until`, as the ledger keeps it.
 pub fn history(shop: &Shop, slos: Vec<Arc<Slo>>, pace: Pace, until: Timestamp) -> (State, Entry) {
     let (plan, _) = plan(slos, &Facts::default(), pace);
@@ -47,7 +42,7 @@ pub fn history(shop: &Shop, slos: Vec<Arc<Slo>>, pace: Pace, until: Timestamp) -
 pub fn series(shop: &Shop, service: &Service, from: Timestamp, until: Timestamp) -> Vec<Series> {
     let named = lines(shop, service, from).into_iter().map(|line| {
         let own = [("__name__", line.metric)].into_iter().chain(line.label);
-        let own = Labels::new(own).overlaid(&Labels::new(target(service)));
+        let own = Labels::new(own).overlaid(&Labels::new(service.target()));
         Series::new(own, Vec::new())
     });
     let mut series: Vec<Series> = named.collect();
@@ -76,9 +71,8 @@ fn seen(plan: &Plan, series: &[Series], until: Timestamp) -> Seen {
 fn selected(ask: &str, series: &[Series]) -> Vec<Series> {
     let Ok(selector) = Selector::parse(ask) else { return Vec::new() };
     let Some(narrowing) = Narrowing::new(selector.matchers()) else { return Vec::new() };
-    let is_meant = |series: &&Series| {
-        series.labels.get("__name__") == selector.metric() && narrowing.admits(&series.labels)
-    };
+    let is_meant =
+        |series: &&Series| series.labels.get("__name__") == selector.metric() && narrowing.admits(&series.labels);
     series.iter().filter(is_meant).cloned().collect()
 }
 
@@ -89,10 +83,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::cli::demo::{PACE, SLOS, exposition};
+    use crate::cli::demo::SLOS;
     use crate::slos::read;
     use crate::tick::{Standing, Word};
 
+    const PACE: Pace =
+        Pace { every: Span::seconds(1), scrape_interval: Span::seconds(1), is_scraping: true, ..Pace::DEFAULT };
     const OPENED: Timestamp = Timestamp::seconds(1_795_176_000);
 
     fn standings() -> BTreeMap<String, Standing> {
