@@ -39,6 +39,7 @@ pub struct Log {
 
 /// Where counts come from.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Source {
     Prometheus(prometheus::Config),
     Scrape(scrape::Config),

@@ -23,6 +23,7 @@ pub use prometheus::{IN_HAND, Queried, SEEN};
 pub use scraping::{Scraped, Watch};
 
 /// Who is asked.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Source {
     Queried(Queried),
     Scraped(Scraped),
