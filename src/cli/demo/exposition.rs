@@ -68,3 +68,59 @@ pub fn text(shop: &Shop, service: &Service, at: Timestamp) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::demo::shop::SERVICES;
+
+    #[test]
+    fn reads_as_a_scraper_expects_it() {
+        let opened = Timestamp::seconds(1_795_176_000);
+        let text = text(&Shop::opened_at(opened), &SERVICES[3], opened);
+        // Without the values.
+        let names: Vec<&str> = text.lines().map(|line| line.rsplit_once(' ').map_or(line, |(name, _)| name)).collect();
+        let histogram =
+            names.iter().position(|name| name.contains("le=\"0.05\"")).map(|index| &names[index - 1..][..3]);
+        assert_eq!(
+            names[..4],
+            [
+                "# HELP http_requests_total Requests answered, by status",
+                "# TYPE http_requests_total",
+                "http_requests_total{code=\"200\"}",
+                "http_requests_total{code=\"500\"}",
+            ]
+        );
+        assert_eq!(
+            histogram,
+            Some(
+                &[
+                    "# TYPE http_request_duration_seconds",
+                    "http_request_duration_seconds_bucket{le=\"0.05\"}",
+                    "http_request_duration_seconds_bucket{le=\"0.1\"}",
+                ][..]
+            )
+        );
+        assert!(text.ends_with("card_processor_up 0\n"), "{text}");
+        assert!(text.contains("\nprocess_start_time_seconds 1794614400\n"), "{text}");
+    }
+
+    #[test]
+    fn a_histogram_holds_every_request_that_was_counted() {
+        let opened = Timestamp::seconds(1_795_176_000);
+        for service in &SERVICES {
+            let lines = lines(&Shop::opened_at(opened), service, opened);
+            let value = |metric: &str, label: Option<&str>| -> f64 {
+                let is_meant = |line: &&Line| {
+                    line.metric == metric
+                        && label.is_none_or(|label| line.label.is_some_and(|(_, value)| value == label))
+                };
+                lines.iter().filter(is_meant).map(|line| line.value).sum()
+            };
+            let requests = value("http_requests_total", None);
+            assert_eq!(value("http_request_duration_seconds_count", None), requests, "{}", service.name);
+            assert_eq!(value("http_request_duration_seconds_bucket", Some("+Inf")), requests, "{}", service.name);
+            assert!(value("http_request_duration_seconds_bucket", Some("2.5")) < requests, "{}", service.name);
+        }
+    }
+}

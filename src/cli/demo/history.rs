@@ -80,29 +80,82 @@ fn selected(ask: &str, series: &[Series]) -> Vec<Series> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::cli::demo::SLOS;
-    use crate::slos::read;
+    use crate::cli::demo::shop::FAILED;
+    use crate::cli::demo::{SLOS, exposition, services};
+    use crate::io::scrape::exposition::{Format, Wanted, read};
+    use crate::slos;
     use crate::tick::{Standing, Word};
 
+    const OPENED: Timestamp = Timestamp::seconds(1_795_176_000);
     const PACE: Pace =
         Pace { every: Span::seconds(1), scrape_interval: Span::seconds(1), is_scraping: true, ..Pace::DEFAULT };
-    const OPENED: Timestamp = Timestamp::seconds(1_795_176_000);
 
-    fn standings() -> BTreeMap<String, Standing> {
-        let (slos, problems) = read("shop.yaml", SLOS);
+    fn shop() -> Shop {
+        Shop::opened_at(OPENED)
+    }
+
+    fn remembered() -> State {
+        let (slos, problems) = slos::read("shop.yaml", SLOS);
         assert_eq!(problems, []);
-        let slos = slos.into_iter().map(Arc::new).collect();
-        let (state, _) = history(&Shop::opened_at(OPENED), slos, PACE, OPENED);
-        state.standings.into_iter().map(|standing| (standing.slo.id.to_string(), standing)).collect()
+        let (state, _) = history(&shop(), slos.into_iter().map(Arc::new).collect(), PACE, OPENED);
+        state
+    }
+
+    fn standing<'a>(state: &'a State, slo: &str) -> &'a Standing {
+        state.standings.iter().find(|standing| standing.slo.id.to_string() == slo).unwrap()
     }
 
     #[test]
-    fn print() {
-        for (id, s) in standings() {
-            println!("{id} {:?} left {:?} cov {:?} burns {:?}", s.state, s.remaining(), s.coverage, s.burns);
+    fn the_shop_opens_with_a_budget_exhausted_one_burning_and_one_calm() {
+        let state = remembered();
+        for (slo, word, left) in [
+            ("search/latency", Word::Exhausted, -0.6..-0.1),
+            ("payments/availability", Word::Burning, 0.1..0.5),
+            ("catalogue/availability", Word::Ok, 0.6..0.9),
+        ] {
+            let standing = standing(&state, slo);
+            assert_eq!(standing.state, word, "{slo}");
+            assert!(left.contains(&standing.remaining().unwrap()), "{slo}: {:?}", standing.remaining());
+        }
+    }
+
+    #[test]
+    fn all_of_every_window_was_measured_and_nothing_was_odd() {
+        let state = remembered();
+        for standing in &state.standings {
+            assert_eq!(standing.coverage.get(), 1.0, "{}", standing.slo.id);
+            assert!(standing.burns.iter().all(|(_, burn)| burn.is_some()), "{}", standing.slo.id);
+        }
+        assert_eq!((state.odd, state.remarks), Default::default());
+    }
+
+    #[test]
+    fn the_ledger_holds_what_the_shop_served() {
+        let state = remembered();
+        let standing = standing(&state, "payments/availability");
+        let day = state.ledger.statement.measured(&standing.book, Span::days(1), OPENED).unwrap();
+        let [before, after] = [day.from, day.to].map(|at| shop().counts(&SERVICES[3], at));
+        let total: u64 = after.iter().sum::<u64>() - before.iter().sum::<u64>();
+        assert_eq!(day.to, OPENED);
+        assert_eq!((day.tally.total(), day.tally.bad()), (total as f64, (after[FAILED] - before[FAILED]) as f64));
+    }
+
+    #[test]
+    fn the_history_is_what_the_services_would_have_exposed() {
+        for service in &SERVICES {
+            let from = OPENED - Span::days(20);
+            let series = series(&shop(), service, from, from + Span::seconds(90));
+            let ats: Vec<Timestamp> = series[0].samples.iter().map(|sample| sample.at).collect();
+            assert_eq!(ats, [0, 60, 90].map(|seconds| from + Span::seconds(seconds)));
+            for (index, at) in ats.into_iter().enumerate() {
+                let text = exposition::text(&shop(), service, at);
+                let target = Labels::new(service.target());
+                let exposed = read(text.as_bytes(), Format::of(services::FORMAT), &Wanted::all(), &target).unwrap();
+                let exposed: Vec<_> = exposed.exposed.into_iter().map(|line| (line.labels, line.value)).collect();
+                let held = series.iter().map(|series| (series.labels.clone(), series.samples[index].value));
+                assert_eq!(exposed, held.collect::<Vec<_>>(), "{text}");
+            }
         }
     }
 }

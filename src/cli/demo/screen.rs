@@ -120,3 +120,97 @@ pub fn redrawn(page: &str, is_first: bool) -> String {
     let clear = if is_first { CLEAR } else { "" };
     format!("{clear}{HOME}{}{REST}", page.replace('\n', REST_OF_LINE))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::report::example;
+
+    /// The example's SLOs, half a minute before the shop's card processor recovers.
+    fn frame() -> Frame {
+        let snapshot = example::snapshot();
+        let shop = Shop::opened_at(snapshot.as_of.unwrap() - Span::minutes(1));
+        Frame::of(&snapshot, &shop).unwrap()
+    }
+
+    fn page(lately: &Lately, width: Option<u16>) -> String {
+        frame().page("THE TABLE\n", lately, "127.0.0.1:9872".parse().unwrap(), width)
+    }
+
+    #[test]
+    fn a_page_says_how_it_stands_what_is_wrong_what_changed_and_what_to_try() {
+        let mut lately = Lately::default();
+        lately.extend(["one", "two", "three", "four"].map(String::from).to_vec());
+        let expected = "\
+burnwatch demo: an invented shop with 30 days of history, scraped every second; ctrl-C ends it
+
+THE TABLE
+
+now     search: one replica answers with errors, 5h59m left
+        payments: the card processor times out, 30s left
+lately  two
+        three
+        four
+try     burnwatch status --listen 127.0.0.1:9872
+        curl http://127.0.0.1:9872/api/v1/slos/payments/availability
+        curl http://127.0.0.1:9872/metrics
+";
+        let page = page(&lately, None);
+        assert_eq!(page, expected, "\n{page}");
+    }
+
+    #[test]
+    fn its_own_lines_end_where_the_terminal_does() {
+        let page = page(&Lately::default(), Some(20));
+        assert!(page.lines().all(|line| line.chars().count() <= 20), "\n{page}");
+        assert!(page.starts_with("burnwatch demo: an i\n"), "\n{page}");
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_tick() {
+        assert!(Frame::of(&Snapshot::default(), &Shop::opened_at(Timestamp::seconds(0))).is_none());
+    }
+
+    #[test]
+    fn what_began_and_what_ended_is_news() {
+        let now = frame();
+        let mut then = now.clone();
+        assert_eq!(now.news_since(&then), [""; 0]);
+        then.trouble.truncate(1);
+        let burning = then.slos.slos.iter_mut().find(|slo| slo.service == "search").unwrap();
+        burning.alerts.clear();
+        burning.budget.exhausted = false;
+        assert_eq!(
+            now.news_since(&then),
+            [
+                "12:00:00 page of search/availability opened: burning 15.2 over 1h and 31 over 5m, above 14.4",
+                "12:00:00 payments: the card processor times out",
+                "12:00:00 the budget of search/availability is exhausted",
+            ]
+        );
+        assert_eq!(
+            then.news_since(&now),
+            [
+                "12:00:00 page of search/availability closed",
+                "12:00:00 payments: the card processor times out: over",
+                "12:00:00 the budget of search/availability has something left again",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_alert_that_nobody_was_told_of_is_no_news() {
+        let now = frame();
+        let mut then = now.clone();
+        let burning = then.slos.slos.iter_mut().find(|slo| slo.service == "search").unwrap();
+        burning.alerts[0].state = State::Suppressed.name().to_string();
+        assert_eq!(then.news_since(&now), ["12:00:00 page of search/availability closed"]);
+    }
+
+    #[test]
+    fn a_terminal_is_cleared_once_and_then_written_over() {
+        assert_eq!(redrawn("a\nb\n", true), "\x1b[2J\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+        assert_eq!(redrawn("a\n", false), "\x1b[Ha\x1b[K\n\x1b[J");
+    }
+}

@@ -12,7 +12,7 @@ use crate::cli::demo::shop::{SERVICES, Service, Shop};
 use crate::io::{clock, web};
 
 /// The format that they serve.
-const FORMAT: &str = "text/plain; version=0.0.4";
+pub const FORMAT: &str = "text/plain; version=0.0.4";
 
 /// Serving until dropped.
 pub struct Services {

@@ -212,15 +212,24 @@ mod tests {
     const OPENED: Timestamp = Timestamp::seconds(1_795_176_000);
     const SHOP: Shop = Shop { opened: OPENED };
 
-    fn check(service: usize, seconds: i64, expected: [u64; ENDS]) {
-        let at = Timestamp::millis(OPENED.as_millis() + seconds * 1_000);
-        assert_eq!(SHOP.counts(&SERVICES[service], at), expected, "{} at {seconds} s", SERVICES[service].name);
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::millis(OPENED.as_millis() + seconds * 1_000)
     }
 
     /// Moments from a month before the opening to a day after, `step` apart.
     fn moments(step: Span) -> impl Iterator<Item = Timestamp> {
         let end = OPENED + Span::days(1);
         std::iter::successors(Some(OPENED - Span::days(31)), move |at| Some(*at + step)).take_while(move |at| *at < end)
+    }
+
+    /// The requests of a service between two moments, by how they ended.
+    fn ended(service: usize, from: i64, to: i64) -> [u64; ENDS] {
+        let [before, after] = [from, to].map(|seconds| SHOP.counts(&SERVICES[service], at(seconds)));
+        std::array::from_fn(|end| after[end] - before[end])
+    }
+
+    fn fell(before: &[u64; ENDS], now: &[u64; ENDS]) -> bool {
+        before.iter().zip(now).any(|(before, now)| now < before)
     }
 
     #[test]
@@ -231,66 +240,72 @@ mod tests {
     }
 
     #[test]
-    fn counters_never_fall_but_when_a_service_is_deployed() {
+    fn counters_fall_when_a_service_is_deployed_and_never_else() {
         for service in &SERVICES {
-            let mut resets = 0;
+            let mut deployed = 0;
             let mut before = (SHOP.started(service, OPENED - Span::days(31)), [0; ENDS]);
             for at in moments(Span::millis(71_317)) {
                 let now = (SHOP.started(service, at), SHOP.counts(service, at));
-                let fell = before.1.iter().zip(&now.1).any(|(before, now)| now < before);
-                assert!(!fell || before.0 != now.0, "{} at {at}: {before:?}, then {now:?}", service.name);
-                resets += usize::from(fell);
+                assert_eq!(fell(&before.1, &now.1), before.0 != now.0, "{} at {at}: {before:?}, {now:?}", service.name);
+                deployed += usize::from(before.0 != now.0);
                 before = now;
             }
-            assert!(resets >= 2, "{} was deployed {resets} times", service.name);
+            assert!(deployed >= 2, "{} was deployed {deployed} times", service.name);
         }
     }
 
     #[test]
-    fn counters_never_fall_from_one_moment_to_the_next() {
+    fn counters_do_not_fall_from_one_moment_to_the_next() {
         for service in &SERVICES {
-            let mut before = [0; ENDS];
+            let mut before = SHOP.counts(service, at(-240));
             for at in (-240_000..600_000).step_by(37).map(|millis| Timestamp::millis(OPENED.as_millis() + millis)) {
                 let now = SHOP.counts(service, at);
-                assert!(before.iter().zip(&now).all(|(before, now)| before <= now), "{} at {at}", service.name);
+                assert!(!fell(&before, &now), "{} at {at}: {before:?}, {now:?}", service.name);
                 before = now;
             }
         }
     }
 
     #[test]
-    fn incidents_of_a_service_never_take_more_than_all_its_requests() {
-        for at in moments(Span::seconds(30)) {
+    fn incidents_of_a_service_never_take_all_its_requests() {
+        for moment in moments(Span::minutes(1)) {
+            let trouble = SHOP.trouble(moment);
             for service in &SERVICES {
-                let trouble = SHOP.trouble(at);
-                let share: f64 = trouble
-                    .iter()
-                    .map(|(incident, _)| incident)
-                    .filter(|i| i.service == service.name)
-                    .map(|i| i.share)
-                    .sum();
-                assert!(share < 0.95, "{} at {at}: {trouble:?}", service.name);
+                let its = trouble.iter().filter(|(incident, _)| incident.service == service.name);
+                let share: f64 = its.map(|(incident, _)| incident.share).sum();
+                assert!(share < 0.95, "{} at {moment}: {trouble:?}", service.name);
             }
         }
     }
 
     #[test]
-    fn a_moment_has_its_counts_whoever_asks() {
-        check(0, 60, [0; ENDS]);
+    fn days_are_busy_and_nights_are_quiet() {
+        let hour = 3_600;
+        let requests = |from: i64| ended(0, from, from + hour).iter().sum::<u64>();
+        let (day, night) = (requests(-hour), requests(-12 * hour));
+        assert!(day > 2 * night, "{day} by day, {night} at night");
+    }
+
+    #[test]
+    fn an_incident_takes_its_share_of_the_requests() {
+        let payments = ended(3, 0, 60);
+        let share = payments[FAILED] as f64 / payments.iter().sum::<u64>() as f64;
+        assert!((share - 0.4).abs() < 0.01, "{payments:?}");
+        assert_eq!(ended(3, 100, 160)[FAILED], 0);
     }
 
     #[test]
     fn something_is_wrong_when_the_shop_opens_and_passes_and_comes_back() {
-        let at = |seconds: i64| {
-            let trouble = SHOP.trouble(Timestamp::millis(OPENED.as_millis() + seconds * 1_000));
-            let told = |(incident, left): &(Incident, Span)| format!("{} {left}", incident.service);
-            trouble.iter().map(told).collect::<Vec<_>>()
+        let check = |seconds: i64, expected: &[&str]| {
+            let trouble = SHOP.trouble(at(seconds));
+            let told: Vec<String> = trouble.iter().map(|(what, left)| format!("{} {left}", what.service)).collect();
+            assert_eq!(told, expected, "after {seconds} s");
         };
-        assert_eq!(at(0), ["search 6h", "payments 1m30s"]);
-        assert_eq!(at(95), ["search 5h58m25s"]);
-        assert_eq!(at(120), ["search 5h58m", "checkout 3m"]);
-        assert_eq!(at(750), ["search 5h47m30s", "payments 4m"]);
+        check(0, &["search 6h", "payments 1m30s"]);
+        check(95, &["search 5h58m25s"]);
+        check(120, &["search 5h58m", "checkout 3m"]);
+        check(750, &["search 5h47m30s", "payments 4m"]);
         assert!(!SHOP.is_processor_up(OPENED));
-        assert!(SHOP.is_processor_up(OPENED + Span::minutes(2)));
+        assert!(SHOP.is_processor_up(at(120)));
     }
 }
