@@ -85,12 +85,7 @@ fn url(listen: &str) -> String {
 /// The table as it fits the terminal, in colours where it shows them.
 pub fn table(slos: &json::Slos) -> String {
     let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-    table::text(slos, width(), colour)
-}
-
-/// How wide the terminal is, if there is one.
-pub fn width() -> Option<u16> {
-    comfy_table::Table::new().width()
+    table::text(slos, comfy_table::Table::new().width(), colour)
 }
 
 fn shown(slos: &json::Slos, output: Output) -> anyhow::Result<String> {

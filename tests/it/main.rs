@@ -30,3 +30,5 @@ mod store;
 mod check;
 // Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
 mod kinds;
+// The demo: an invented shop, and nothing left behind.
+mod demo;

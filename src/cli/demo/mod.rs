@@ -17,10 +17,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use terminal_size::{Height, Width, terminal_size_of};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::demo::screen::{Frame, Lately};
+use crate::cli::demo::screen::{Frame, Lately, Room};
 use crate::cli::demo::services::Services;
 use crate::cli::demo::shop::Shop;
 use crate::cli::{config, print, run, status};
@@ -169,9 +170,8 @@ impl Viewer {
                 match (self.is_live, &before) {
                     (true, _) => {
                         lately.extend(news);
-                        let table = status::table(&frame.slos);
-                        let width = status::width();
-                        print(&screen::redrawn(&frame.page(&table, &lately, self.address, width), before.is_none()))?;
+                        let page = frame.page(&status::table(&frame.slos), &lately, self.address, room());
+                        print(&screen::redrawn(&page, before.is_none()))?;
                     }
                     (false, None) => print(&frame.page(&status::table(&frame.slos), &lately, self.address, None))?,
                     (false, Some(_)) => print(&news.iter().map(|line| format!("{line}\n")).collect::<String>())?,
@@ -181,4 +181,10 @@ impl Viewer {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+/// How much the terminal shows above the line where the cursor stands.
+fn room() -> Option<Room> {
+    let (Width(width), Height(height)) = terminal_size_of(stdout())?;
+    Some(Room { width: width.into(), height: usize::from(height).saturating_sub(1) })
 }
