@@ -246,3 +246,44 @@ fn default_state(base: &Path) -> PathBuf {
 fn nothing() -> Node {
     Node { place: Place::of_file(""), value: yaml::Value::Map(Vec::new()) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn load(text: &str, prometheus: Option<&str>) -> Result<Config, Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("burnwatch.yaml");
+        fs::write(&path, text).unwrap();
+        let prometheus = prometheus.map(String::from);
+        let loaded = Config::load(Overrides { config: Some(path), prometheus, ..Overrides::default() });
+        let place = dir.path().join("").display().to_string();
+        loaded.map_err(|problems| problems.iter().map(|problem| problem.to_string().replace(&place, "")).collect())
+    }
+
+    const SCRAPE: &str = "scrape: { every: 5s, targets: [{ url: 'http://localhost:8000' }] }";
+
+    #[test]
+    fn scraping_sets_the_pace_unless_the_evaluation_says_otherwise() {
+        let config = load(&format!("source: {{ {SCRAPE} }}"), None).unwrap();
+        assert_eq!((config.pace.is_scraping, config.pace.scrape_interval), (true, Span::seconds(5)));
+        assert_eq!(config.source.to_string(), "http://localhost:8000/metrics");
+        let config = load(&format!("source: {{ {SCRAPE} }}\nevaluate: {{ scrape_interval: 7s }}"), None).unwrap();
+        assert_eq!(config.pace.scrape_interval, Span::seconds(7));
+    }
+
+    #[test]
+    fn a_prometheus_on_the_command_line_takes_the_place_of_scraping() {
+        let config = load(&format!("source: {{ {SCRAPE} }}"), Some("http://prometheus:9090")).unwrap();
+        assert_eq!(config.source.to_string(), "http://prometheus:9090");
+        assert!(!config.pace.is_scraping);
+    }
+
+    #[test]
+    fn two_sources_are_one_too_many() {
+        let both = load(&format!("source:\n  prometheus: {{ url: 'http://p' }}\n  {SCRAPE}\n"), None);
+        assert_eq!(both.unwrap_err(), ["burnwatch.yaml:3:3: prometheus and scrape are two sources; keep one"]);
+    }
+}

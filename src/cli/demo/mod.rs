@@ -32,9 +32,9 @@ use crate::report::Snapshot;
 use crate::units::Span;
 
 pub const EXAMPLES: &str = "\
-It needs no configuration, no SLO files and no Prometheus, and takes no notice of them. Its ledger lies in a temporary
-directory that it removes when it ends. Where --listen is not given and 127.0.0.1:9872 is taken, it listens on a free
-port. With --log-format the daemon's log goes to stderr.
+It needs no configuration, no SLO files and no Prometheus, and heeds none. Its ledger lies in a temporary directory \
+that goes when it ends. Where 127.0.0.1:9872 is taken it listens on a free port, unless --listen says where. Its log \
+is written only with --log-format, to stderr.
 
 Examples:
   burnwatch demo

@@ -13,7 +13,7 @@ use twox_hash::XxHash64;
 
 use crate::daemon::source::{Round, histograms, latest};
 use crate::io::clock;
-use crate::io::scrape::{Config, Error, Exposed, Full, Recent, Scrape, Scraper, Wanted};
+use crate::io::scrape::{Config, Error, Exposed, Full, Limits, Recent, Scrape, Scraper, Wanted};
 use crate::plan::{self, Facts, Pace, Plan, Query, Question, Reading, Series, Target, buckets};
 use crate::promql::{Narrowing, Selector, names};
 use crate::report::Check;
@@ -70,7 +70,7 @@ impl Scraped {
         // The first scrapes begin at once; what is asked before they end waits for them.
         let last = || Last { under_way: Some(began), is_up: true, problem: None };
         let lasts = config.targets.iter().map(|_| last()).collect();
-        let state = Mutex::new(State { recent: Recent::default(), since: began, lasts });
+        let state = Mutex::new(State { recent: Recent::within(Limits::DEFAULT), since: began, lasts });
         let targets = Arc::new(Targets { state, ended: Notify::new() });
         let mut watches = Vec::new();
         for (index, target) in config.targets.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use crate::io::http;
 use crate::io::scrape::exposition::Fault;
-use crate::io::scrape::recent::MOST_SERIES;
+use crate::io::scrape::recent::Limits;
 use crate::units::Problem;
 
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum Error {
     Page { url: String },
     #[error("what {url} exposes is refused: {fault}")]
     Refused { url: String, fault: Fault },
-    #[error("with the series of {url} there would be more than are held ({MOST_SERIES})")]
+    #[error("with the series of {url} there would be more than are held ({most})", most = Limits::DEFAULT.series)]
     Full { url: String },
     /// All of it counts but what stands there again.
     #[error("{url} exposes a series twice: {fault}")]

@@ -17,7 +17,7 @@ use exposition::Format;
 pub use config::{Config, Target};
 pub use error::Error;
 pub use exposition::{Exposed, Wanted};
-pub use recent::{Full, Recent};
+pub use recent::{Full, Limits, Recent};
 
 /// The most that is read of a body, after decompression: 16 MiB.
 pub const LARGEST_BODY: usize = 16 << 20;

@@ -9,18 +9,27 @@ use crate::promql::Narrowing;
 use crate::promql::names::NAME_LABEL;
 use crate::units::{Labels, Timestamp};
 
-/// The most series held of all targets, each with its labels: some hundred bytes.
-pub const MOST_SERIES: usize = 300_000;
-/// The most samples held, 16 bytes each; the oldest go first.
-pub const MOST_SAMPLES: usize = 10_000_000;
+/// How much is held of all targets.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A scrape that would bring more is refused: each has labels, some hundred bytes.
+    pub series: usize,
+    /// Of more the oldest go, 16 bytes each.
+    pub samples: usize,
+}
+
+impl Limits {
+    pub const DEFAULT: Limits = Limits { series: 300_000, samples: 10_000_000 };
+}
 
 /// The series of a scrape would be more than may be held; none of them is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
 /// The samples of the last minutes, by metric and series.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recent {
+    limits: Limits,
     metrics: HashMap<Box<str>, HashMap<Labels, Held>>,
     /// How many samples are held, by when they were read.
     samples: BTreeMap<Timestamp, usize>,
@@ -35,6 +44,10 @@ struct Held {
 }
 
 impl Recent {
+    pub fn within(limits: Limits) -> Recent {
+        Recent { limits, metrics: HashMap::new(), samples: BTreeMap::new() }
+    }
+
     /// Takes what was read at one moment. Of a series that was read then or later already (the clock was set back),
     /// nothing is taken: its samples must ascend.
     pub fn add(&mut self, at: Timestamp, exposed: Vec<Exposed>) -> Result<(), Full> {
@@ -43,7 +56,7 @@ impl Recent {
             !series.is_some_and(|series| series.contains_key(&exposed.labels))
         };
         let new = exposed.iter().filter(is_new).count();
-        if new > 0 && self.series() + new > MOST_SERIES {
+        if new > 0 && self.series() + new > self.limits.series {
             return Err(Full);
         }
         for Exposed { labels, value, created } in exposed {
@@ -56,7 +69,7 @@ impl Recent {
                 *self.samples.entry(at).or_default() += 1;
             }
         }
-        self.bound(MOST_SAMPLES);
+        self.bound();
         Ok(())
     }
 
@@ -93,11 +106,12 @@ impl Recent {
         self.metrics.retain(|_, series| !series.is_empty());
     }
 
-    fn bound(&mut self, most: usize) {
+    /// Lets the oldest samples go that are too many.
+    fn bound(&mut self) {
         let mut held: usize = self.samples.values().sum();
         let mut older = self.samples.iter();
         let mut before = None;
-        while held > most
+        while held > self.limits.samples
             && let Some((at, count)) = older.next()
         {
             held -= count;
@@ -136,7 +150,7 @@ mod tests {
 
     /// What each of these seconds brought: series and their values.
     fn recent(scrapes: &[(i64, &[(&str, f64)])]) -> Recent {
-        let mut recent = Recent::default();
+        let mut recent = Recent::within(Limits::DEFAULT);
         for (second, series) in scrapes {
             let exposed = series.iter().map(|(series, value)| exposed(series, *value));
             recent.add(at(*second), exposed.collect()).unwrap();
@@ -199,25 +213,24 @@ mod tests {
 
     #[test]
     fn holds_at_most_so_many_samples_and_lets_the_oldest_go() {
-        let mut recent = recent(SCRAPES);
-        recent.bound(5);
-        check(&recent, "x", (0, 30), &[("200", &[(10, 1.0), (20, 2.0), (30, 3.0)]), ("500", &[(30, 1.0)])]);
-        recent.bound(4);
-        check(&recent, "x", (0, 30), &[("200", &[(20, 2.0), (30, 3.0)]), ("500", &[(30, 1.0)])]);
-        recent.bound(2);
-        check(&recent, "x", (0, 30), &[("200", &[(30, 3.0)]), ("500", &[(30, 1.0)])]);
+        let held = |samples: usize| {
+            let mut recent = Recent::within(Limits { samples, ..Limits::DEFAULT });
+            (1..=5).for_each(|second| recent.add(at(second), vec![exposed("x", 1.0), exposed("y", 1.0)]).unwrap());
+            recent.select("x", &Narrowing::all(), at(0), at(5))[0].samples.len()
+        };
+        assert_eq!([held(10), held(9), held(8), held(2)], [5, 4, 4, 1]);
     }
 
     #[test]
     fn refuses_a_scrape_whose_series_are_too_many_and_goes_on_with_the_others() {
-        let mut recent = recent(SCRAPES);
-        let flood = |count: usize| (0..count).map(|index| exposed(&format!("x code={}", 1_000 + index), 1.0)).collect();
-        assert_eq!(recent.add(at(40), flood(MOST_SERIES - 2)), Err(Full));
-        assert_eq!(recent.series(), 3);
-        recent.add(at(40), vec![exposed("x code=200", 4.0)]).unwrap();
-        recent.add(at(40), flood(MOST_SERIES - 3)).unwrap();
-        recent.add(at(50), vec![exposed("x code=200", 5.0)]).unwrap();
-        check(&recent, r#"x{code="200"}"#, (30, 50), &[("200", &[(40, 4.0), (50, 5.0)])]);
+        let mut recent = Recent::within(Limits { series: 3, ..Limits::DEFAULT });
+        recent.add(at(10), vec![exposed("x code=200", 1.0)]).unwrap();
+        let flood = ["x code=301", "x code=302", "y"].map(|series| exposed(series, 1.0));
+        assert_eq!(recent.add(at(20), flood.to_vec()), Err(Full));
+        assert_eq!(recent.series(), 1);
+        recent.add(at(20), flood[1..].to_vec()).unwrap();
+        recent.add(at(30), vec![exposed("x code=200", 2.0)]).unwrap();
+        check(&recent, "x", (20, 30), &[("200", &[(30, 2.0)])]);
     }
 
     #[test]
