@@ -3,6 +3,7 @@
 mod run;
 mod check;
 mod status;
+mod demo;
 mod completions;
 mod man;
 
@@ -22,6 +23,7 @@ const NAME: &str = "burnwatch";
 
 const EXAMPLES: &str = "\
 Examples:
+  burnwatch demo
   burnwatch check slos/checkout.yaml
   burnwatch run --prometheus http://localhost:9090
 
@@ -56,6 +58,9 @@ enum Command {
     /// Ask a running daemon how every SLO stands, the worst first
     #[command(after_help = status::EXAMPLES)]
     Status(status::Flags),
+    /// Watch the daemon on an invented shop with a month of history and live incidents
+    #[command(after_help = demo::EXAMPLES)]
+    Demo,
     /// Print what a shell needs to complete commands and flags
     #[command(after_help = completions::EXAMPLES)]
     Completions {
@@ -109,6 +114,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Run { paths } => run::run(&config(common.overrides(paths))?, quiet).await,
         Command::Check { paths, flags } => check::check(common.overrides(paths), &flags, quiet).await,
         Command::Status(flags) => status::status(&config(common.overrides(Paths::default()))?, &flags).await,
+        Command::Demo => demo::demo(common.overrides(Paths::default()), quiet).await,
         Command::Completions { shell } => completions::completions(shell),
         Command::Man => man::man(),
     }
@@ -160,7 +166,9 @@ mod tests {
         let args = Args::try_parse_from(["burnwatch"].iter().chain(arguments)).unwrap();
         match args.command {
             Command::Run { paths } | Command::Check { paths, .. } => args.common.overrides(paths),
-            Command::Status(_) | Command::Completions { .. } | Command::Man => args.common.overrides(Paths::default()),
+            Command::Status(_) | Command::Demo | Command::Completions { .. } | Command::Man => {
+                args.common.overrides(Paths::default())
+            }
         }
     }
 

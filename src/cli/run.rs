@@ -40,7 +40,7 @@ pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Text on a terminal and JSON elsewhere, if the configuration does not say.
-fn log_as(log: &Log, is_quiet: bool) {
+pub fn log_as(log: &Log, is_quiet: bool) {
     let is_terminal = std::io::stderr().is_terminal();
     let level = if is_quiet { LevelFilter::WARN } else { LevelFilter::from_level(log.level) };
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_target(false);

@@ -86,12 +86,15 @@ fn url(listen: &str) -> String {
     if listen.contains("://") { listen.to_string() } else { format!("http://{listen}") }
 }
 
+/// The table as it fits the terminal, in colours where it shows them.
+pub fn table(slos: &json::Slos) -> String {
+    let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    table::text(slos, comfy_table::Table::new().width(), colour)
+}
+
 fn shown(slos: &json::Slos, problems: &json::Problems, output: Output) -> anyhow::Result<String> {
     Ok(match output {
-        Output::Table => {
-            let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-            table::text(slos, comfy_table::Table::new().width(), colour) + &table::others(slos, problems)
-        }
+        Output::Table => table(slos) + &table::others(slos, problems),
         Output::Markdown => table::markdown(slos),
         Output::Json => serde_json::to_string_pretty(slos)? + "\n",
     })

@@ -7,6 +7,7 @@ mod inquiry;
 mod problems;
 mod source;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub struct Daemon {
     watches: Vec<Watch>,
     listener: web::Listener,
     site: web::Site,
+    published: Arc<ArcSwap<Snapshot>>,
 }
 
 /// The SLOs of the files that `paths` name, and all that is wrong with them.
@@ -91,14 +93,24 @@ impl Daemon {
             store,
             problems,
             gauges,
-            published,
+            published: published.clone(),
         });
-        Ok(Daemon { evaluation, watches, listener, site })
+        Ok(Daemon { evaluation, watches, listener, site, published })
+    }
+
+    /// Where it listens, also where any port was asked for.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What is known, after each tick anew.
+    pub fn published(&self) -> Arc<ArcSwap<Snapshot>> {
+        self.published.clone()
     }
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, watches, listener, site } = self;
+        let Daemon { evaluation, watches, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {

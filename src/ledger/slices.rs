@@ -16,7 +16,8 @@ pub fn book_slices(watermark: Timestamp, every: Span, answer: &Answer, booking: 
         routes.iter().for_each(|route| note_seen(series, booking, *route));
         let mut end = watermark.on_grid(every) + every;
         while end <= answer.until {
-            let within = series.samples.iter().filter(|sample| sample.at > end - every && sample.at <= end);
+            let until = |at| series.samples.partition_point(|sample| sample.at <= at);
+            let within = series.samples[until(end - every)..until(end)].iter();
             let values: Vec<f64> = within.map(|sample| sample.value).filter(|value| !value.is_nan()).collect();
             if !values.is_empty() {
                 let instant = answer.instants.partition_point(|instant| *instant < end);

@@ -32,3 +32,5 @@ mod check;
 mod kinds;
 // The dashboards as Grafana and Prometheus take them.
 mod dashboards;
+// The demo: an invented shop, and nothing left behind.
+mod demo;

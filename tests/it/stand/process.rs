@@ -42,10 +42,17 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and gives what it ended with.
     #[track_caller]
-    pub fn terminate(mut self, within: Duration) -> ExitStatus {
-        let signal = format!("kill -TERM {}", self.child.id());
+    pub fn terminate(self, within: Duration) -> ExitStatus {
+        self.signal("TERM", within)
+    }
+
+    /// Sends it a signal (`INT` is ctrl-C) and gives what it ended with.
+    #[track_caller]
+    pub fn signal(mut self, name: &str, within: Duration) -> ExitStatus {
+        let signal = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &signal]).status().unwrap().success(), "{signal}");
-        eventually("it ends after SIGTERM", within, || self.child.try_wait().unwrap(), Option::is_some).unwrap()
+        eventually(&format!("it ends after SIG{name}"), within, || self.child.try_wait().unwrap(), Option::is_some)
+            .unwrap()
     }
 }
 
