@@ -9,7 +9,7 @@ use crate::io::clock::{self, Offset};
 use crate::io::prometheus::{Answer, Error, Prometheus};
 use crate::plan::{Facts, Plan, Query, Question, Series, Target, buckets};
 use crate::promql::{Matcher, Op, Selector, names};
-use crate::tick::{Ask, NoAnswer, Over, Piece, Starts};
+use crate::tick::{Ask, NoAnswer, Over, Piece, Starts, latency};
 use crate::units::{Problem, Span, Timestamp};
 
 /// More clock difference than this is told.
@@ -188,6 +188,26 @@ impl Source {
         Ok(starts)
     }
 
+    /// Whole histograms, and what keeps the source from telling some of them. One that is down is told of elsewhere.
+    pub async fn distributions(&self, plan: &Plan, asks: &[latency::Ask]) -> (Vec<latency::Answer>, Vec<Problem>) {
+        let questions = asks.iter().map(|ask| async move {
+            let selector = plan.distributions[ask.distribution].selector.to_string();
+            (*ask, self.prometheus.instant(&selector, ask.at).await)
+        });
+        let questions: Vec<_> = questions.collect();
+        let mut reading = stream::iter(questions).buffer_unordered(IN_HAND);
+        let (mut answers, mut problems, mut unreached) = (Vec::with_capacity(asks.len()), Vec::new(), 0);
+        while let (Some((ask, answer)), ..GIVE_UP) = (reading.next().await, unreached) {
+            match &answer {
+                Err(Error::Http(_)) => unreached += 1,
+                Err(error) => problems.extend(unread(plan, ask, error)),
+                Ok(_) => {}
+            }
+            answers.push(latency::Answer { ask, series: answer.ok().map(|answer| answer.value) });
+        }
+        (answers, problems)
+    }
+
     /// What the source holds for the questions of a plan, and why some of it is not known; that stays as it was `known`.
     pub async fn facts(&self, plan: &Plan, known: &Facts) -> (Facts, Vec<Error>) {
         let now = self.now();
@@ -267,6 +287,19 @@ fn piece(ask: Ask, answer: Result<Answer<Vec<Vec<Series>>>, Error>, now: Timesta
         Err(error) => Err(no_answer(&error)),
     };
     Piece { query, until, answer }
+}
+
+/// The problems of the SLOs whose histograms cannot be read whole.
+fn unread(plan: &Plan, ask: latency::Ask, error: &Error) -> Vec<Problem> {
+    let distribution = &plan.distributions[ask.distribution];
+    let what = format!("the latencies that {} observed are not known: {error}", distribution.selector);
+    let remedy = match error.remedy() {
+        "" => "see to it, or set evaluate.latency_quantiles: off".to_string(),
+        remedy => format!("{remedy}; or set evaluate.latency_quantiles: off"),
+    };
+    let slos = distribution.readers.iter().map(|reader| &plan.slos[reader.slo].slo);
+    let problem = Problem::warning("latency_unknown", what, remedy);
+    slos.map(|slo| problem.clone().at(&slo.place).about(&slo.id)).collect()
 }
 
 fn no_answer(error: &Error) -> NoAnswer {

@@ -8,7 +8,7 @@ use crate::budget::{self, Exhaustion};
 use crate::ledger::{Book, Cell, Line, Opening, Row, Side, Sides, Statement};
 use crate::promql::Selector;
 use crate::report::{Check, Listed, Snapshot, snapshot as taken};
-use crate::slos::{Alerting, Counted, Sli, Slo};
+use crate::slos::{Alerting, Counted, Sli, Slo, Unit};
 use crate::tick::{Standing, State, Word};
 use crate::units::{BurnRate, Labels, Place, Problem, Ratio, SloId, Span, Timestamp, Window};
 
@@ -35,7 +35,7 @@ fn healthy(statement: &Statement) -> Standing {
 
 fn uncounted() -> Standing {
     let mut slo = slo("checkout", "latency");
-    slo.sli = Sli::Latency { histogram: selector("x"), under: 0.2 };
+    slo.sli = Sli::Latency { histogram: selector("x"), under: 0.2, unit: Some(Unit::Seconds) };
     standing(slo, 1, &Statement::default(), [None; 7], Word::NoData)
 }
 
@@ -68,6 +68,7 @@ fn standing(slo: Slo, account: usize, statement: &Statement, burns: [Option<Burn
         alerts: Alerts::default(),
         last_measured: counted.map(|_| noon()),
         since_opened: counted.map(|counted| counted.tally),
+        latency: None,
         slo: Arc::new(slo),
     }
 }

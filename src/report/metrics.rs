@@ -55,6 +55,12 @@ fn families(standings: &[Standing]) -> Vec<MetricFamily> {
         slos.gauge(names::SLO_LAST_MEASURED, "Up to when the SLO was measured, in seconds since 1970.", |of| {
             Some(of.last_measured?.as_seconds())
         }),
+        slos.spread(
+            names::SLO_LATENCY,
+            "Within how many seconds so many percent of the last hour's observations lay, spread evenly within a bucket; \
+             those above the highest finite bound of a bucket count as if they were at it.",
+            latencies,
+        ),
         slos.spread(names::ALERT_ACTIVE, "1 while the burn-rate alert is active, also while it is held.", alerts),
     ]
 }
@@ -75,6 +81,11 @@ fn info(of: &Standing) -> Series {
 fn burns(of: &Standing) -> Vec<Series> {
     let known = of.burns.iter().filter_map(|(window, burn)| Some((window, (*burn)?)));
     known.map(|(window, burn)| (vec![("window", window.to_string())], burn.get())).collect()
+}
+
+fn latencies(of: &Standing) -> Vec<Series> {
+    let known = of.latency.iter().flat_map(|latency| &latency.percentiles);
+    known.map(|(percentile, seconds)| (vec![("percentile", percentile.to_string())], *seconds)).collect()
 }
 
 fn time_to_exhaustion(of: &Standing) -> Option<f64> {

@@ -7,10 +7,14 @@ use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table};
 
 use crate::report::json::{Slo, Slos};
+use crate::report::number::Duration;
 use crate::tick::Word;
 use crate::units::{Objective, Span};
 
 const HEADER: [&str; 7] = ["SERVICE", "SLO", "OBJECTIVE", "SLI", "BUDGET LEFT", "BURN", "STATE"];
+
+/// The last column, there only where some latency is known.
+const OBSERVED: &str = "OBSERVED";
 
 /// The columns that hold numbers.
 const NUMBERS: std::ops::Range<usize> = 2..6;
@@ -54,7 +58,13 @@ fn table(slos: &Slos) -> Table {
     let mut worst_first: Vec<&Slo> = slos.slos.iter().collect();
     worst_first.sort_by(|a, b| worse(a, b));
     let mut table = Table::new();
-    table.set_header(HEADER).add_rows(worst_first.into_iter().map(cells));
+    match slos.slos.iter().any(|slo| observed(slo).is_some()) {
+        false => table.set_header(HEADER).add_rows(worst_first.into_iter().map(cells)),
+        true => table.set_header(HEADER.into_iter().chain([OBSERVED])).add_rows(worst_first.into_iter().map(|slo| {
+            let observed = Cell::new(observed(slo).unwrap_or(UNKNOWN.into()));
+            cells(slo).into_iter().chain([observed]).collect::<Vec<_>>()
+        })),
+    };
     for column in table.column_iter_mut().skip(NUMBERS.start).take(NUMBERS.len()) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -102,6 +112,16 @@ fn sli(ratio: f64) -> String {
 fn burn(slo: &Slo) -> Option<f64> {
     let mut known = slo.burn.iter().filter_map(|(window, burn)| Some((window.0, (*burn)?)));
     known.find(|(window, _)| *window >= PACE).map(|(_, burn)| burn)
+}
+
+/// The latency of the last hour beside what is allowed: `p95 143ms < 200ms`.
+fn observed(slo: &Slo) -> Option<String> {
+    let latency = slo.latency.as_ref()?;
+    let at_objective = latency.at_objective?;
+    let sign = if at_objective > latency.under { '>' } else { '<' };
+    let percentile = objective(slo.objective);
+    let percentile = percentile.trim_end_matches('%');
+    Some(format!("p{percentile} {} {sign} {}", Duration(at_objective), Duration(latency.under)))
 }
 
 /// The state and what else there is to know: `burning (page)`, `ok, 43% measured`.
