@@ -293,10 +293,7 @@ fn piece(ask: Ask, answer: Result<Answer<Vec<Vec<Series>>>, Error>, now: Timesta
 fn unread(plan: &Plan, ask: latency::Ask, error: &Error) -> Vec<Problem> {
     let distribution = &plan.distributions[ask.distribution];
     let what = format!("the latencies that {} observed are not known: {error}", distribution.selector);
-    let remedy = match error.remedy() {
-        "" => "see to it, or set evaluate.latency_quantiles: off".to_string(),
-        remedy => format!("{remedy}; or set evaluate.latency_quantiles: off"),
-    };
+    let remedy = "mend that, or set evaluate.latency_quantiles: off";
     let slos = distribution.readers.iter().map(|reader| &plan.slos[reader.slo].slo);
     let problem = Problem::warning("latency_unknown", what, remedy);
     slos.map(|slo| problem.clone().at(&slo.place).about(&slo.id)).collect()
@@ -335,5 +332,21 @@ mod tests {
             piece(Ask { query: 0, until: at(until), over: Over::Nothing }, Ok(answer), at(60)).answer.is_ok()
         };
         assert_eq!([answered(60), answered(61)], [true, false]);
+    }
+
+    #[test]
+    fn histograms_that_cannot_be_read_whole_are_told_to_their_slos() {
+        let slos = "service: s\nslos:\n  - { name: a, objective: 99%, sli: { histogram: x_seconds, under: 1s } }\n";
+        let (slos, _) = crate::slos::read("f", slos);
+        let slos = slos.into_iter().map(std::sync::Arc::new).collect();
+        let (plan, _) = crate::plan::plan(slos, &Facts::default(), crate::plan::Pace::DEFAULT);
+        let ask = latency::Ask { distribution: 0, at: Timestamp::seconds(0) };
+        let problems = unread(&plan, ask, &Error::TooManySeries { count: 5, limit: 3 });
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["f:3:7: the latencies that x_seconds_bucket observed are not known: 5 series, more than max_series (3); \
+              mend that, or set evaluate.latency_quantiles: off"]
+        );
     }
 }

@@ -258,6 +258,21 @@ mod tests {
     }
 
     #[test]
+    fn latencies_are_told_by_percentile_of_slos_that_count_durations() {
+        let id = SloId::new("checkout", "latency");
+        let mut snapshot = example::snapshot();
+        let unknown = json!({"p50": null, "p90": null, "p95": null, "p99": null, "p99.9": null,
+                             "at_objective": null, "under": 0.2});
+        assert_eq!(as_value(slo(&snapshot, &id))["latency"], unknown);
+        let standing = snapshot.standings.iter_mut().find(|standing| standing.slo.id == id).unwrap();
+        standing.latency = Some(example::latency());
+        let known = json!({"p50": 0.012, "p90": 0.05, "p95": 0.1, "p99": 0.143, "p99.9": 1.0,
+                           "at_objective": 1.0, "under": 0.2});
+        assert_eq!(as_value(slo(&snapshot, &id))["latency"], known);
+        assert_eq!(as_value(slo(&snapshot, &SloId::new("search", "availability")))["latency"], Value::Null);
+    }
+
+    #[test]
     fn open_alerts_say_whose_they_are_and_why() {
         let expected = json!({"as_of": "2026-11-20T12:00:00Z", "alerts": [{
             "service": "search", "slo": "availability", "severity": "page", "state": "firing",

@@ -226,6 +226,17 @@ mod tests {
     }
 
     #[test]
+    fn latencies_are_seconds_by_percentile() {
+        let mut standing = example::snapshot().standings.remove(1);
+        assert_eq!(latencies(&standing), []);
+        standing.latency = Some(example::latency());
+        let text = text(&[standing], &Odd::new(), example::noon());
+        let told: Vec<&str> = text.lines().filter(|line| line.starts_with(names::SLO_LATENCY)).collect();
+        assert_eq!(told.len(), 5);
+        assert_eq!(told[3], r#"burnwatch_slo_latency_seconds{service="checkout",slo="latency",percentile="99"} 0.143"#);
+    }
+
+    #[test]
     fn exactly_one_state_is_1() {
         let states = series(names::SLO_STATE);
         assert_eq!(states.len(), 3 * Word::ALL.len());

@@ -174,3 +174,202 @@ impl Observed {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::plan::{Facts, Pace, Sample, plan};
+    use crate::slos;
+
+    const SLOS: [&str; 2] = [
+        "{ name: all, objective: 75%, sli: { histogram: x_seconds, under: 1s } }",
+        "{ name: shop, objective: 90%, sli: { histogram: 'x_seconds{job=\"shop\"}', under: 1s } }",
+    ];
+
+    fn planned(slos: &[&str], every: Option<Span>) -> Plan {
+        let slos: String = slos.iter().map(|slo| format!("  - {slo}\n")).collect();
+        let (slos, problems) = slos::read("f", &format!("service: s\nslos:\n{slos}"));
+        assert_eq!(problems, []);
+        let pace = Pace { latency_quantiles: every, ..Pace::DEFAULT };
+        plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), pace).0
+    }
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::seconds(1_700_000_100) + Span::minutes(minute)
+    }
+
+    /// A histogram of a job: how many took up to 1 s, up to 2 s, and longer.
+    fn histogram(job: &str, counts: [u32; 3]) -> Vec<Series> {
+        let mut count = 0;
+        let bucket = |(le, more): (&str, u32)| {
+            count += more;
+            let labels = Labels::new([("job", job), ("le", le)]);
+            Series::new(labels, vec![Sample { at: at(0), value: f64::from(count) }])
+        };
+        ["1", "2", "+Inf"].into_iter().zip(counts).map(bucket).collect()
+    }
+
+    struct World {
+        plan: Plan,
+        latencies: Latencies,
+    }
+
+    impl World {
+        fn new(slos: &[&str]) -> World {
+            World { plan: planned(slos, Pace::DEFAULT.latency_quantiles), latencies: Latencies::default() }
+        }
+
+        /// A tick at which everything that is due is answered so.
+        fn read(&mut self, minute: i64, series: Option<Vec<Series>>) -> &mut World {
+            let asks = self.latencies.asks(&self.plan, at(minute)).into_iter();
+            let answers = asks.map(|ask| Answer { ask, series: series.clone() }).collect();
+            self.latencies.book(&self.plan, answers, at(minute));
+            self
+        }
+
+        fn asked(&self, minute: i64) -> Vec<Timestamp> {
+            self.latencies.asks(&self.plan, at(minute)).into_iter().map(|ask| ask.at).collect()
+        }
+
+        /// The median and what the objective asks for.
+        fn known(&self, slo: &str) -> Option<(f64, f64)> {
+            let latency = self.latencies.of(&SloId::new("s", slo))?;
+            assert_eq!(latency.percentiles[0].0, "50");
+            Some((latency.percentiles[0].1, latency.at_objective))
+        }
+    }
+
+    #[test]
+    fn one_question_reads_every_bucket_for_all_slos_of_a_histogram() {
+        let selectors = |plan: &Plan| -> Vec<String> {
+            plan.distributions.iter().map(|distribution| distribution.selector.to_string()).collect()
+        };
+        assert_eq!(selectors(&planned(&SLOS, Some(Span::minutes(5)))), ["x_seconds_bucket"]);
+        assert_eq!(selectors(&planned(&SLOS, None)), [""; 0]);
+        let sizes = "{ name: sizes, objective: 75%, sli: { histogram: x_bytes, under: 1KiB } }";
+        let unknown = "{ name: unknown, objective: 75%, sli: { histogram: x, under: 1 } }";
+        assert_eq!(selectors(&planned(&[sizes, unknown], Some(Span::minutes(5)))), [""; 0], "no durations");
+    }
+
+    #[test]
+    fn histograms_are_read_once_at_each_instant_of_the_grid() {
+        let mut world = World::new(&SLOS);
+        assert_eq!(world.asked(2), [at(0)], "at the start, as of the grid's last instant");
+        world.read(2, Some(Vec::new()));
+        assert_eq!(world.asked(4), []);
+        assert_eq!(world.asked(5), [at(5)]);
+        world.read(5, None);
+        assert_eq!(world.asked(6), [], "what was not answered is skipped");
+        assert_eq!(world.asked(21), [at(20)], "instants that were missed are too");
+    }
+
+    #[test]
+    fn what_came_between_two_readings_is_told_and_what_was_there_before_is_not() {
+        let mut world = World::new(&SLOS);
+        world.read(0, Some(histogram("shop", [1_000, 0, 0])));
+        assert_eq!(world.known("all"), None);
+        world.read(5, Some(histogram("shop", [1_050, 50, 0])));
+        assert_eq!(world.known("all"), Some((1.0, 1.5)));
+        assert_eq!(world.known("shop"), Some((1.0, 1.8)));
+    }
+
+    #[test]
+    fn each_slo_is_told_of_its_own_series() {
+        let mut world = World::new(&SLOS);
+        let both = |shop, cart| Some([histogram("shop", shop), histogram("cart", cart)].concat());
+        world.read(0, both([0, 0, 0], [0, 0, 0]));
+        world.read(5, both([0, 100, 0], [300, 0, 0]));
+        assert_eq!(world.known("shop"), Some((1.5, 1.9)));
+        assert_eq!(world.known("all"), Some((2.0 / 3.0, 1.0)));
+    }
+
+    #[test]
+    fn a_reading_that_failed_is_made_up_for_by_the_next() {
+        let mut world = World::new(&SLOS);
+        world.read(0, Some(histogram("shop", [0, 0, 0]))).read(5, None);
+        assert_eq!(world.known("all"), None);
+        world.read(10, Some(histogram("shop", [0, 100, 0])));
+        assert_eq!(world.known("all"), Some((1.5, 1.75)));
+    }
+
+    #[test]
+    fn after_a_reset_what_is_there_counts() {
+        let mut world = World::new(&SLOS);
+        world.read(0, Some(histogram("shop", [500, 500, 500]))).read(5, Some(histogram("shop", [0, 100, 0])));
+        assert_eq!(world.known("all"), Some((1.5, 1.75)));
+    }
+
+    #[test]
+    fn what_is_an_hour_old_is_forgotten() {
+        let mut world = World::new(&SLOS);
+        world.read(0, Some(histogram("shop", [0, 0, 0])));
+        world.read(5, Some(histogram("shop", [0, 100, 0])));
+        for minute in (10..=60).step_by(5) {
+            world.read(minute, Some(histogram("shop", [100, 100, 0])));
+        }
+        assert_eq!(world.known("all"), Some((1.0, 1.5)), "of both");
+        world.read(65, Some(histogram("shop", [100, 100, 0])));
+        assert_eq!(world.known("all"), Some((0.5, 0.75)), "of the second alone");
+        world.read(70, Some(histogram("shop", [100, 100, 0])));
+        assert_eq!(world.known("all"), None);
+    }
+
+    #[test]
+    fn a_source_that_is_down_for_an_hour_leaves_nothing_known_and_nothing_to_compare_with() {
+        let mut world = World::new(&SLOS);
+        world.read(0, Some(histogram("shop", [0, 0, 0]))).read(5, Some(histogram("shop", [100, 0, 0])));
+        world.read(64, None);
+        assert!(world.known("all").is_some());
+        world.read(65, None);
+        assert_eq!(world.known("all"), None);
+        world.read(70, Some(histogram("shop", [100, 900, 0])));
+        assert_eq!(world.known("all"), None, "that was not within an hour");
+        world.read(75, Some(histogram("shop", [100, 1_000, 0])));
+        assert_eq!(world.known("all"), Some((1.5, 1.75)));
+    }
+
+    #[test]
+    fn however_often_histograms_are_read_twelve_slots_make_up_the_hour() {
+        let mut world = World::new(&SLOS);
+        world.plan.pace.latency_quantiles = Some(Span::seconds(20));
+        let second = |tick: u32| at(0) + Span::seconds(20) * i64::from(tick);
+        for tick in 0..=540 {
+            let ask = Ask { distribution: 0, at: second(tick) };
+            let answer = Answer { ask, series: Some(histogram("shop", [tick, 0, 0])) };
+            world.latencies.book(&world.plan, vec![answer], second(tick));
+        }
+        let slots = &world.latencies.observed[&SloId::new("s", "all")].slots;
+        let counts: Vec<f64> = slots.values().map(Buckets::count).collect();
+        assert_eq!(counts, [15.0; 12]);
+    }
+
+    #[test]
+    fn a_new_plan_keeps_what_is_read_as_before_and_forgets_the_rest() {
+        let mut world = World::new(&SLOS);
+        world.read(0, Some(histogram("shop", [0, 0, 0]))).read(5, Some(histogram("shop", [0, 100, 0])));
+        let objective = SLOS[0].replace("75%", "99%");
+        let other = SLOS[1].replace("\"shop\"", "\"cart\"");
+        world.plan = planned(&[&objective, &other], Some(Span::minutes(5)));
+        world.latencies.adopt(&world.plan);
+        assert_eq!(world.known("all"), Some((1.5, 1.99)), "by its new objective");
+        assert_eq!(world.known("shop"), None);
+        assert_eq!(world.asked(6), [], "what was read is not read again");
+        world.read(10, Some(histogram("cart", [10, 0, 0]))).read(15, Some(histogram("cart", [20, 0, 0])));
+        assert_eq!(world.known("shop"), Some((0.5, 0.9)));
+        world.plan = planned(&[&objective], None);
+        world.latencies.adopt(&world.plan);
+        assert_eq!(world.known("all"), None);
+    }
+
+    #[test]
+    fn latencies_are_seconds_whatever_the_histogram_counts_in() {
+        let slo = "{ name: all, objective: 75%, sli: { histogram: x, unit: ms, under: 1 } }";
+        let mut world = World::new(&[slo]);
+        world.read(0, Some(histogram("shop", [0, 0, 0]))).read(5, Some(histogram("shop", [0, 100, 0])));
+        assert_eq!(world.known("all"), Some((0.0015, 0.00175)));
+    }
+}

@@ -26,3 +26,5 @@ mod store;
 mod check;
 // Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
 mod kinds;
+// What latencies people had, told from whole histograms.
+mod latencies;
