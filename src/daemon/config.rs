@@ -203,9 +203,12 @@ fn latency_quantiles(node: &Node, problems: &mut Vec<Problem>) -> Option<Span> {
         return None;
     }
     let every: Span = node.read(KEY, problems)?;
-    if every > latency::COVERED {
-        let what = format!("{KEY} {every} is more than the {} that they cover", latency::COVERED);
-        problems.push(Problem::error(KEY, what, "write 5m, another span of up to 1h, or off").at(&node.place));
+    if every > latency::SELDOM {
+        let what = format!("{KEY} {every} is too seldom for latencies of the last hour");
+        problems.push(
+            Problem::error(KEY, what, format!("write 5m, another span of up to {}, or off", latency::SELDOM))
+                .at(&node.place),
+        );
     }
     Some(every)
 }

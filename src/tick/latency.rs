@@ -9,8 +9,11 @@ use crate::slos::Slo;
 use crate::tick::buckets::{Buckets, histograms};
 use crate::units::{Labels, Ratio, SloId, Span, Timestamp};
 
-/// So far back observations count; and a histogram that was not seen for so long is new when it comes back.
-pub const COVERED: Span = Span::hours(1);
+/// So far back observations count; and a histogram that was not seen for longer is new when it comes back.
+const COVERED: Span = Span::hours(1);
+
+/// Histograms are read at least so often: then one reading may fail, and the next still makes up for it.
+pub const SELDOM: Span = Span::minutes(30);
 
 /// Observations leave together that came within one of these: twelve make up the hour, however often histograms are
 /// read.
@@ -121,7 +124,7 @@ impl Latencies {
     /// The SLOs of which observations were forgotten.
     fn forget(&mut self, now: Timestamp) -> HashSet<SloId> {
         for read in self.read.values_mut() {
-            read.lasts.retain(|_, (at, _)| now.since(*at) < COVERED);
+            read.lasts.retain(|_, (at, _)| now.since(*at) <= COVERED);
         }
         let mut changed = HashSet::new();
         for (id, observed) in &mut self.observed {
@@ -316,6 +319,16 @@ mod tests {
         assert_eq!(world.known("all"), Some((0.5, 0.75)), "of the second alone");
         world.read(70, Some(histogram("shop", [100, 100, 0])));
         assert_eq!(world.known("all"), None);
+    }
+
+    #[test]
+    fn however_seldom_histograms_may_be_read_one_reading_may_fail() {
+        let mut world = World::new(&SLOS);
+        world.plan = planned(&SLOS, Some(SELDOM));
+        // The half hours are 15, 45 and 75 minutes after the start.
+        world.read(15, Some(histogram("shop", [0, 0, 0]))).read(45, None);
+        world.read(75, Some(histogram("shop", [0, 100, 0])));
+        assert_eq!(world.known("all"), Some((1.5, 1.75)));
     }
 
     #[test]

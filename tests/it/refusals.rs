@@ -189,7 +189,7 @@ fn a_wrong_configuration_is_refused_with_every_mistake_and_its_line() {
     let words = [
         "burnwatch.yaml:1:13: error: every 7s",
         "neither divides a minute",
-        "burnwatch.yaml:1:43: error: latency_quantiles 2h is more than the 1h that they cover; write 5m, another span",
+        "burnwatch.yaml:1:43: error: latency_quantiles 2h is too seldom for latencies of the last hour; write 5m",
         "burnwatch.yaml:2:25: error: \"ulr\"",
         "burnwatch.yaml:3:15",
     ];
