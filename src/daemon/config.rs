@@ -6,6 +6,7 @@ use std::{fmt, fs};
 
 use crate::io::{prometheus, scrape, web};
 use crate::plan::Pace;
+use crate::tick::latency;
 use crate::units::{Place, Problem, Severity, Span};
 use crate::yaml::{self, Fields, Node};
 
@@ -194,6 +195,9 @@ impl Config {
         self.delay = fields.read("delay").unwrap_or(self.delay);
         pace.scrape_interval = fields.read("scrape_interval").unwrap_or(pace.scrape_interval);
         pace.shortest_window = fields.read("shortest_window").unwrap_or(pace.shortest_window);
+        if let Some(node) = fields.take("latency_quantiles") {
+            pace.latency_quantiles = latency_quantiles(node, fields.problems);
+        }
         let ticks = pace.every * 5;
         pace.no_data_after = fields.read("no_data_after").unwrap_or(Span::minutes(5).max(ticks));
         if !is_divisor_or_multiple_of_a_minute(pace.every) {
@@ -227,6 +231,23 @@ impl Log {
         self.level = fields.choice("level", &levels).unwrap_or(self.level);
         fields.done();
     }
+}
+
+/// How often whole histograms are read: a span, or `off`.
+fn latency_quantiles(node: &Node, problems: &mut Vec<Problem>) -> Option<Span> {
+    const KEY: &str = "latency_quantiles";
+    if node.text() == Some("off") {
+        return None;
+    }
+    let every: Span = node.read(KEY, problems)?;
+    if every > latency::SELDOM {
+        let what = format!("{KEY} {every} is too seldom for latencies of the last hour");
+        problems.push(
+            Problem::error(KEY, what, format!("write 5m, another span of up to {}, or off", latency::SELDOM))
+                .at(&node.place),
+        );
+    }
+    Some(every)
 }
 
 fn is_divisor_or_multiple_of_a_minute(every: Span) -> bool {

@@ -16,7 +16,7 @@ use crate::io::store::{Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
-use crate::tick::{self, Effect, Entry, Notice, Piece, Seen, State};
+use crate::tick::{self, Effect, Entry, Notice, Piece, Seen, State, latency};
 use crate::units::{Problem, Span, Timestamp};
 
 /// What the source holds is learned anew so often.
@@ -194,7 +194,18 @@ impl Evaluation {
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
         self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
-        Seen { pieces, starts }
+        Seen { pieces, starts, distributions: self.distributions(instant).await }
+    }
+
+    /// Reads whole histograms when it is time: after the counts, for which nothing else has to wait.
+    async fn distributions(&mut self, instant: Timestamp) -> Vec<latency::Answer> {
+        let asks = self.state.latencies.asks(&self.plan, instant);
+        if asks.is_empty() || !self.source.is_up() {
+            return Vec::new();
+        }
+        let (answers, problems) = self.source.distributions(&self.plan, &asks).await;
+        self.problems.replace(Origin::Distributions, problems, instant);
+        answers
     }
 
     /// Takes note of how the source did.

@@ -11,6 +11,8 @@ pub enum Origin {
     Files,
     Plan,
     Source,
+    /// Whether whole histograms can be read.
+    Distributions,
     Clock,
     /// What of the ledger's file could not be read at the start.
     Damage,

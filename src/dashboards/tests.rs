@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::*;
+use crate::dashboards::{File, dashboards};
 use crate::promql::Expression;
 
 fn read() -> Vec<(&'static str, Value)> {

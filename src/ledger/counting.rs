@@ -241,13 +241,16 @@ fn oddity(sample: &Sample) -> Option<&'static str> {
 }
 
 /// What a counter did between two samples.
-enum Step {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Step {
     Gain(f64),
+    /// It fell, and counts from zero.
     Reset,
+    /// It fell a little, which counts nothing: two replicas, or a late scrape.
     Back,
 }
 
-fn step(last: f64, value: f64) -> Step {
+pub fn step(last: f64, value: f64) -> Step {
     if value >= last {
         Step::Gain(value - last)
     } else if last - value < last * STEP_BACK {

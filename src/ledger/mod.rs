@@ -19,7 +19,7 @@ use crate::plan::{Plan, Query, Route, Series};
 use crate::units::{Labels, Problem, Timestamp};
 
 pub use account::{Account, Balance, Book, Opening, Sides};
-pub use counting::{Odd, Starts};
+pub use counting::{Odd, Starts, Step, step};
 pub use memory::Memory;
 pub use restoring::{Kept, KeptAccount};
 pub use row::{Cell, Line, Row, Side};

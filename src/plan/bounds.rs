@@ -28,7 +28,7 @@ fn plain(bound: f64) -> String {
 
 /// The problem of a latency SLO whose threshold is no bound of its histogram, as far as the source told its bounds.
 pub fn missing_bound(slo: &Slo, facts: &Facts) -> Option<Problem> {
-    let Sli::Latency { histogram, under } = &slo.sli else { return None };
+    let Sli::Latency { histogram, under, .. } = &slo.sli else { return None };
     let texts = facts.bounds.get(&buckets(histogram).to_string())?;
     let mut bounds: Vec<f64> =
         texts.iter().filter_map(|text| text.parse().ok()).filter(|bound| !f64::is_nan(*bound)).collect();

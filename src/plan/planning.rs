@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::budget::{Rows, rows};
 use crate::plan::bounds::{bounds_pattern, missing_bound};
+use crate::plan::distribution::{Distribution, distributions};
 use crate::plan::query::{Part, Query, Question, Reading, Route};
 use crate::promql::{Matcher, Narrowing, Op, Selector, names};
 use crate::slos::{Counted, Sli, Slo};
@@ -28,6 +29,8 @@ pub struct Pace {
     /// Whether the samples are those that the daemon scrapes: then nothing is there from before its start, nobody
     /// evaluates expressions, and every pattern has to be matched here.
     pub is_scraping: bool,
+    /// How often histograms are read whole, for the quantiles of latencies; `None`: never.
+    pub latency_quantiles: Option<Span>,
 }
 
 impl Pace {
@@ -40,6 +43,7 @@ impl Pace {
         keep: Span::days(400),
         max_series: 100_000,
         is_scraping: false,
+        latency_quantiles: Some(Span::minutes(5)),
     };
 
     /// How long a total may have no sample before its time counts as unmeasured: five minutes, or what is said.
@@ -116,6 +120,8 @@ pub struct Planned {
 pub struct Plan {
     pub slos: Vec<Planned>,
     pub queries: Vec<Query>,
+    /// The histograms that are read whole.
+    pub distributions: Vec<Distribution>,
     pub pace: Pace,
     /// The longest window of any SLO.
     pub longest: Span,
@@ -144,6 +150,7 @@ pub fn plan(slos: Vec<Arc<Slo>>, facts: &Facts, pace: Pace) -> (Plan, Vec<Proble
         }
         None => true,
     });
+    let distributions = distributions(&wants, &slos, &pace);
     let mut queries: Vec<Query> = joined(wants).into_iter().map(|(root, wants)| query(root, wants, facts)).collect();
     queries.extend(point_queries(&slos, &pace));
     let floor = pace.floor();
@@ -155,16 +162,16 @@ pub fn plan(slos: Vec<Arc<Slo>>, facts: &Facts, pace: Pace) -> (Plan, Vec<Proble
         slo,
     };
     let slos = slos.into_iter().map(planned).collect();
-    (Plan { slos, queries, pace, longest }, problems)
+    (Plan { slos, queries, distributions, pace, longest }, problems)
 }
 
 /// One SLO's wish to read one selector.
 #[derive(Debug, Clone)]
-struct Want {
-    slo: usize,
-    selector: Selector,
-    reading: Reading,
-    part: Part,
+pub struct Want {
+    pub slo: usize,
+    pub selector: Selector,
+    pub reading: Reading,
+    pub part: Part,
 }
 
 /// The selectors that an SLO wants read, sample by sample.
@@ -175,7 +182,7 @@ fn wants(index: usize, slo: &Slo, facts: &Facts) -> Vec<Want> {
             let [(_, first), (_, second)] = of.sides();
             vec![want(first, Reading::Counters, Part::First), want(second, Reading::Counters, Part::Second)]
         }
-        Sli::Latency { histogram, under } => {
+        Sli::Latency { histogram, under, .. } => {
             let part = Part::Cut { under: *under };
             vec![match facts.is_native(histogram, *under) {
                 true => want(histogram, Reading::Native, part),
@@ -233,7 +240,7 @@ fn remark(slo: &Slo, facts: &Facts, pace: &Pace) -> Option<Problem> {
             let what = format!("every {every} is under four scrape intervals ({least}), too short for a rate");
             Problem::warning("every", what, format!("it is counted every {least}; write that, or a larger one"))
         }
-        Sli::Latency { histogram, under } if facts.is_native(histogram, *under) => {
+        Sli::Latency { histogram, under, .. } if facts.is_native(histogram, *under) => {
             let what = format!("{histogram} is a native histogram: what is at or under {under} is interpolated");
             Problem::note("interpolated", what, "")
         }
@@ -283,7 +290,7 @@ fn unmatchable(want: &Want, slos: &[Arc<Slo>], pace: &Pace) -> Option<Problem> {
 
 /// The wants under the widest selector among them that covers each. A narrower one is joined only where what it adds
 /// can be matched here as the source would.
-fn joined(mut wants: Vec<Want>) -> Vec<(Want, Vec<(Want, Narrowing)>)> {
+pub fn joined(mut wants: Vec<Want>) -> Vec<(Want, Vec<(Want, Narrowing)>)> {
     wants.sort_by(|a, b| {
         let width = |want: &Want| want.selector.matchers().len();
         width(a).cmp(&width(b)).then_with(|| a.selector.cmp(&b.selector)).then_with(|| a.slo.cmp(&b.slo))

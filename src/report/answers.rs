@@ -107,9 +107,28 @@ impl Standing {
             sli: self.sli().map(|sli| rounded(sli.get(), FINE)),
             budget: self.budget(),
             burn: self.burns.iter().map(burn).collect(),
+            latency: self.latency(),
             alerts: open_alerts(&self.alerts),
             problems: problems.iter().copied().map(listed).collect(),
         }
+    }
+
+    fn latency(&self) -> Option<json::Latency> {
+        let under = self.slo.sli.threshold_in_seconds()?;
+        let known = self.latency.as_ref();
+        let at = |wanted: &str| {
+            let (_, seconds) = known?.percentiles.iter().find(|(percentile, _)| *percentile == wanted)?;
+            Some(rounded(*seconds, FINE))
+        };
+        Some(json::Latency {
+            p50: at("50"),
+            p90: at("90"),
+            p95: at("95"),
+            p99: at("99"),
+            p999: at("99.9"),
+            at_objective: known.map(|latency| rounded(latency.at_objective, FINE)),
+            under,
+        })
     }
 
     fn budget(&self) -> json::Budget {
@@ -196,7 +215,7 @@ mod tests {
             "budget": {"allowed": 430177.423, "consumed": 0.4929, "remaining": 0.5071, "exhausted": false,
                        "exhausts": "in", "exhausts_in_seconds": 6572016},
             "burn": {"5m": 0.0, "30m": 0.1, "1h": 0.2, "2h": 0.2, "6h": 0.2, "1d": 0.2, "3d": 0.2},
-            "alerts": [], "problems": [],
+            "latency": null, "alerts": [], "problems": [],
         })
     }
 
@@ -236,6 +255,21 @@ mod tests {
         assert_eq!(latency["coverage"], 0.0);
         assert_eq!(latency["budget"]["exhausts"], "unknown");
         assert_eq!(latency["problems"][0]["code"], "no_such_bucket");
+    }
+
+    #[test]
+    fn latencies_are_told_by_percentile_of_slos_that_count_durations() {
+        let id = SloId::new("checkout", "latency");
+        let mut snapshot = example::snapshot();
+        let unknown = json!({"p50": null, "p90": null, "p95": null, "p99": null, "p99.9": null,
+                             "at_objective": null, "under": 0.2});
+        assert_eq!(as_value(slo(&snapshot, &id))["latency"], unknown);
+        let standing = snapshot.standings.iter_mut().find(|standing| standing.slo.id == id).unwrap();
+        standing.latency = Some(example::latency());
+        let known = json!({"p50": 0.012, "p90": 0.05, "p95": 0.1, "p99": 0.143, "p99.9": 1.0,
+                           "at_objective": 1.0, "under": 0.2});
+        assert_eq!(as_value(slo(&snapshot, &id))["latency"], known);
+        assert_eq!(as_value(slo(&snapshot, &SloId::new("search", "availability")))["latency"], Value::Null);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::budget::{self, Exhaustion};
 use crate::ledger::{Book, Cell, Line, Opening, Row, Side, Sides, Statement};
 use crate::promql::Selector;
 use crate::report::{Check, Listed, Snapshot, snapshot as taken};
-use crate::slos::{Alerting, Counted, Sli, Slo};
+use crate::slos::{Alerting, Counted, Sli, Slo, Unit};
+use crate::tick::latency::Latency;
 use crate::tick::{Standing, State, Word};
 use crate::units::{BurnRate, Labels, Place, Problem, Ratio, SloId, Span, Timestamp, Window};
 
@@ -35,7 +36,7 @@ fn healthy(statement: &Statement) -> Standing {
 
 fn uncounted() -> Standing {
     let mut slo = slo("checkout", "latency");
-    slo.sli = Sli::Latency { histogram: selector("x"), under: 0.2 };
+    slo.sli = Sli::Latency { histogram: selector("x"), under: 0.2, unit: Some(Unit::Seconds) };
     standing(slo, 1, &Statement::default(), [None; 7], Word::NoData)
 }
 
@@ -48,6 +49,14 @@ fn burning(statement: &Statement) -> Standing {
         alerts: Alerts { page: Some(page), ..Alerts::default() },
         exhaustion: Exhaustion::Now,
         ..standing(slo("search", "availability"), 2, statement, burns, Word::Burning)
+    }
+}
+
+/// Half within 12 ms, one in a thousand over a second.
+pub fn latency() -> Latency {
+    Latency {
+        percentiles: vec![("50", 0.012), ("90", 0.05), ("95", 0.1), ("99", 0.143), ("99.9", 1.0)],
+        at_objective: 1.0,
     }
 }
 
@@ -68,6 +77,7 @@ fn standing(slo: Slo, account: usize, statement: &Statement, burns: [Option<Burn
         alerts: Alerts::default(),
         last_measured: counted.map(|_| noon()),
         since_opened: counted.map(|counted| counted.tally),
+        latency: None,
         slo: Arc::new(slo),
     }
 }

@@ -107,7 +107,7 @@ impl Text {
                     self.side(key, expression, format!("its value is how many events there were in {every}"));
                 }
             }
-            Sli::Latency { histogram, under } => {
+            Sli::Latency { histogram, under, .. } => {
                 let meaning = format!("an event for each observation, good at or under {under}");
                 self.side("histogram", histogram, meaning);
             }

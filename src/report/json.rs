@@ -56,8 +56,26 @@ pub struct Slo {
     pub budget: Budget,
     #[schema(value_type = BTreeMap<String, Option<f64>>)]
     pub burn: Burns,
+    /// Null for SLOs that do not count durations.
+    pub latency: Option<Latency>,
     pub alerts: Vec<Alert>,
     pub problems: Vec<Problem>,
+}
+
+/// Within how many seconds so many percent of the last hour's observations lay; null where nothing was observed. They
+/// are spread evenly within a bucket of the histogram; those above its highest finite bound count as if they were at it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Latency {
+    pub p50: Option<f64>,
+    pub p90: Option<f64>,
+    pub p95: Option<f64>,
+    pub p99: Option<f64>,
+    #[serde(rename = "p99.9")]
+    pub p999: Option<f64>,
+    /// The percentile that the objective names, which may be another one: p97 at an objective of 97 %.
+    pub at_objective: Option<f64>,
+    /// What `at_objective` should not exceed: the threshold of the SLO.
+    pub under: f64,
 }
 
 /// Events counted over the window.

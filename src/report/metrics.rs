@@ -55,6 +55,12 @@ fn families(standings: &[Standing]) -> Vec<MetricFamily> {
         slos.gauge(names::SLO_LAST_MEASURED, "Up to when the SLO was measured, in seconds since 1970.", |of| {
             Some(of.last_measured?.as_seconds())
         }),
+        slos.spread(
+            names::SLO_LATENCY,
+            "Within how many seconds so many percent of the last hour's observations lay, spread evenly within a bucket; \
+             those above the highest finite bound of a bucket count as if they were at it.",
+            latencies,
+        ),
         slos.spread(names::ALERT_ACTIVE, "1 while the burn-rate alert is active, also while it is held.", alerts),
     ]
 }
@@ -75,6 +81,11 @@ fn info(of: &Standing) -> Series {
 fn burns(of: &Standing) -> Vec<Series> {
     let known = of.burns.iter().filter_map(|(window, burn)| Some((window, (*burn)?)));
     known.map(|(window, burn)| (vec![("window", window.to_string())], burn.get())).collect()
+}
+
+fn latencies(of: &Standing) -> Vec<Series> {
+    let known = of.latency.iter().flat_map(|latency| &latency.percentiles);
+    known.map(|(percentile, seconds)| (vec![("percentile", percentile.to_string())], *seconds)).collect()
 }
 
 fn time_to_exhaustion(of: &Standing) -> Option<f64> {
@@ -212,6 +223,17 @@ mod tests {
         check(Exhaustion::Never, Some(f64::INFINITY));
         check(Exhaustion::Now, Some(0.0));
         check(Exhaustion::Unknown, None);
+    }
+
+    #[test]
+    fn latencies_are_seconds_by_percentile() {
+        let mut standing = example::snapshot().standings.remove(1);
+        assert_eq!(latencies(&standing), []);
+        standing.latency = Some(example::latency());
+        let text = text(&[standing], &Odd::new(), example::noon());
+        let told: Vec<&str> = text.lines().filter(|line| line.starts_with(names::SLO_LATENCY)).collect();
+        assert_eq!(told.len(), 5);
+        assert_eq!(told[3], r#"burnwatch_slo_latency_seconds{service="checkout",slo="latency",percentile="99"} 0.143"#);
     }
 
     #[test]

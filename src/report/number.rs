@@ -42,6 +42,30 @@ impl Serialize for Count {
     }
 }
 
+/// Seconds as people say them, with three digits that tell something: `143ms`, `1.24s`, `50us`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Duration(pub f64);
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        const UNITS: [(f64, &str); 4] = [(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")];
+        let Duration(seconds) = self;
+        // What rounds to 1000 of a unit is 1 of the next.
+        let (size, unit) = UNITS.into_iter().find(|(size, _)| *seconds >= size * 0.9995).unwrap_or((1.0, "s"));
+        let amount = seconds / size;
+        let decimals = if amount >= 99.95 {
+            0
+        } else if amount >= 9.995 {
+            1
+        } else {
+            2
+        };
+        let text = format!("{amount:.decimals$}");
+        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        write!(f, "{text}{unit}")
+    }
+}
+
 /// A span as its text, such as `5m`, in the order of lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Length(pub Span);
@@ -78,6 +102,23 @@ mod tests {
         assert_eq!(rounded(14.4 - 1e-15, 4), 14.4);
         assert_eq!(rounded(2.0 + 4e-16, 4), 2.0);
         assert_eq!(format!("{:?}", rounded(-1e-16, 4)), "0.0");
+    }
+
+    #[test]
+    fn durations_are_told_in_the_unit_that_fits_them() {
+        let check = |seconds, expected| assert_eq!(Duration(seconds).to_string(), expected);
+        check(0.143_21, "143ms");
+        check(0.2, "200ms");
+        check(1.0, "1s");
+        check(1.236, "1.24s");
+        check(12.345, "12.3s");
+        check(300.0, "300s");
+        check(0.999_7, "1s");
+        check(0.099_96, "100ms");
+        check(0.004_5, "4.5ms");
+        check(0.000_05, "50us");
+        check(5e-8, "50ns");
+        check(0.0, "0s");
     }
 
     #[test]

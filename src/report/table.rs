@@ -7,10 +7,15 @@ use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table};
 
 use crate::report::json::{Problem, Problems, Slo, Slos};
+use crate::report::number::Duration;
 use crate::tick::Word;
 use crate::units::{Objective, Span};
 
 const HEADER: [&str; 7] = ["SERVICE", "SLO", "OBJECTIVE", "SLI", "BUDGET LEFT", "BURN", "STATE"];
+
+/// The last column, there only where some latency is known and lines are long enough: in 80 columns names would break.
+const OBSERVED: &str = "OBSERVED";
+const ROOMY: u16 = 110;
 
 /// The columns that hold numbers.
 const NUMBERS: std::ops::Range<usize> = 2..6;
@@ -26,7 +31,7 @@ const UNKNOWN: &str = "-";
 /// The table with a line of sums, and what is wrong with the SLOs below it. Cells wrap where a line would be longer
 /// than `width`.
 pub fn text(slos: &Slos, width: Option<u16>, colour: bool) -> String {
-    let mut table = table(slos);
+    let mut table = table(slos, width.is_none_or(|width| width >= ROOMY));
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(NOTHING.header_separator(line)).force_no_tty();
     if let Some(width) = width {
@@ -62,16 +67,23 @@ pub fn others(slos: &Slos, all: &Problems) -> String {
 
 /// The table alone, as Markdown.
 pub fn markdown(slos: &Slos) -> String {
-    let mut table = table(slos);
+    let mut table = table(slos, true);
     table.load_style(ASCII_MARKDOWN).force_no_tty();
     table.to_string() + "\n"
 }
 
-fn table(slos: &Slos) -> Table {
+/// `has_room`: for the last column too.
+fn table(slos: &Slos, has_room: bool) -> Table {
     let mut worst_first: Vec<&Slo> = slos.slos.iter().collect();
     worst_first.sort_by(|a, b| worse(a, b));
+    let is_observed = has_room && slos.slos.iter().any(|slo| observed(slo).is_some());
+    let cells = |slo: &Slo| {
+        let observed = is_observed.then(|| Cell::new(observed(slo).unwrap_or(UNKNOWN.into())));
+        cells(slo).into_iter().chain(observed).collect::<Vec<_>>()
+    };
     let mut table = Table::new();
-    table.set_header(HEADER).add_rows(worst_first.into_iter().map(cells));
+    table.set_header(HEADER.into_iter().chain(is_observed.then_some(OBSERVED)));
+    table.add_rows(worst_first.into_iter().map(cells));
     for column in table.column_iter_mut().skip(NUMBERS.start).take(NUMBERS.len()) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -119,6 +131,16 @@ fn sli(ratio: f64) -> String {
 fn burn(slo: &Slo) -> Option<f64> {
     let mut known = slo.burn.iter().filter_map(|(window, burn)| Some((window.0, (*burn)?)));
     known.find(|(window, _)| *window >= PACE).map(|(_, burn)| burn)
+}
+
+/// The latency of the last hour beside what is allowed: `p95 143ms < 200ms`.
+fn observed(slo: &Slo) -> Option<String> {
+    let latency = slo.latency.as_ref()?;
+    let at_objective = latency.at_objective?;
+    let sign = if at_objective > latency.under { '>' } else { '<' };
+    let percentile = objective(slo.objective);
+    let percentile = percentile.trim_end_matches('%');
+    Some(format!("p{percentile} {} {sign} {}", Duration(at_objective), Duration(latency.under)))
 }
 
 /// The state and what else there is to know: `burning (page)`, `ok, 43% measured`.
@@ -205,6 +227,41 @@ error: checkout/latency: x has no bucket at 0.2; the nearest are 0.1 and 0.25; w
     fn shows_the_worst_first_and_what_is_wrong_below() {
         let text = text(&example(), None, false);
         assert_eq!(text, TABLE, "\n{text}");
+    }
+
+    /// The last of the example's SLOs, with this latency at its objective of 99.9 %.
+    fn observing(at_objective: Option<f64>) -> Slos {
+        let mut slos = example();
+        let latency = slos.slos.iter_mut().find_map(|slo| slo.latency.as_mut());
+        latency.into_iter().for_each(|latency| latency.at_objective = at_objective);
+        slos
+    }
+
+    #[test]
+    fn shows_what_was_observed_beside_what_is_allowed_where_it_is_known() {
+        let shown = |at_objective| {
+            let text = text(&observing(at_objective), None, false);
+            let lines: Vec<&str> = text.lines().filter(|line| line.contains("latency  ")).collect();
+            (text.contains(OBSERVED), lines.concat().split_once("no_data").map(|(_, last)| last.trim().to_string()))
+        };
+        assert_eq!(shown(Some(0.143)), (true, Some("p99.9 143ms < 200ms".into())));
+        assert_eq!(shown(Some(0.2)), (true, Some("p99.9 200ms < 200ms".into())));
+        assert_eq!(shown(Some(1.5)), (true, Some("p99.9 1.5s > 200ms".into())));
+        assert_eq!(shown(None), (false, Some(String::new())));
+        assert!(markdown(&observing(Some(0.143))).contains("| OBSERVED "));
+    }
+
+    #[test]
+    fn shows_what_was_observed_only_where_names_need_not_break_for_it() {
+        let check = |width: u16, is_shown: bool| {
+            let text = text(&observing(Some(0.143)), Some(width), false);
+            let table = text.split("\n\n").next().unwrap_or_default();
+            assert!(table.lines().all(|line| line.chars().count() <= width.into()), "\n{text}");
+            assert!(table.contains("availability"), "\n{text}");
+            assert_eq!(table.contains("p99.9 143ms < 200ms"), is_shown, "\n{text}");
+        };
+        check(80, false);
+        check(ROOMY, true);
     }
 
     #[test]

@@ -12,4 +12,5 @@ mod endpoints;
 mod blame;
 
 pub use file::{read, unique};
+pub use sli::Unit;
 pub use slo::{Alerting, Bound, Counted, Sli, Slo, Tone};

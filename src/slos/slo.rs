@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::budget::Severity;
 use crate::promql::{Expression, Selector};
+use crate::slos::Unit;
 use crate::units::{Labels, Objective, Place, Ratio, SloId, Span, Window};
 
 /// What people declared, checked: everything later stages need of it.
@@ -32,8 +33,8 @@ pub enum Sli {
     Events(Counted<Selector>),
     /// Expressions that each tell how many events there were in `$window`, asked once for each slice of `every`.
     Expressions { of: Counted<Expression>, every: Span },
-    /// Observations of a histogram at or under a threshold, in the metric's own unit.
-    Latency { histogram: Selector, under: f64 },
+    /// Observations of a histogram at or under a threshold, in the metric's own unit, where that is known.
+    Latency { histogram: Selector, under: f64, unit: Option<Unit> },
     /// A 0/1 gauge: each slice of `every` is an event, good when every sample in it is 1.
     Up { gauge: Selector, every: Span },
     /// An expression: each series of its result at the end of a slice is an event, good within the bound.
@@ -47,6 +48,22 @@ impl Sli {
     pub fn histogram(&self) -> Option<&Selector> {
         match self {
             Sli::Latency { histogram, .. } => Some(histogram),
+            Sli::Events(_) | Sli::Expressions { .. } | Sli::Up { .. } | Sli::Value { .. } | Sli::Own { .. } => None,
+        }
+    }
+
+    /// What its histogram observed, in seconds; `None` where it has none, or one that is not known to observe times.
+    pub fn seconds(&self, observed: f64) -> Option<f64> {
+        match self {
+            Sli::Latency { unit, .. } => (*unit)?.seconds(observed),
+            Sli::Events(_) | Sli::Expressions { .. } | Sli::Up { .. } | Sli::Value { .. } | Sli::Own { .. } => None,
+        }
+    }
+
+    /// The threshold of its histogram, in seconds; `None` as for [`Sli::seconds`].
+    pub fn threshold_in_seconds(&self) -> Option<f64> {
+        match self {
+            Sli::Latency { under, .. } => self.seconds(*under),
             Sli::Events(_) | Sli::Expressions { .. } | Sli::Up { .. } | Sli::Value { .. } | Sli::Own { .. } => None,
         }
     }
@@ -69,7 +86,7 @@ impl Sli {
         match self {
             Sli::Events(of) => format!("{kind} {of}"),
             Sli::Expressions { of, every } => format!("{kind} {of} every={every}"),
-            Sli::Latency { histogram, under } => format!("{kind} histogram={histogram} under={under}"),
+            Sli::Latency { histogram, under, .. } => format!("{kind} histogram={histogram} under={under}"),
             Sli::Up { gauge, every } => format!("{kind} up={gauge} every={every}"),
             Sli::Value { value, bound, every } => format!("{kind} value={value} {bound} every={every}"),
             Sli::Own { value, bound, every } => format!("{kind} value={value} {bound} every={every}"),

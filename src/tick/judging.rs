@@ -7,6 +7,7 @@ use crate::budget::{self, Exhaustion};
 use crate::ledger::{Book, Ledger, Measured, Statement};
 use crate::plan::{Plan, Planned};
 use crate::slos::Slo;
+use crate::tick::latency::Latency;
 use crate::tick::{Entry, Notice, State};
 use crate::units::{BurnRate, Problem, Ratio, Span, Tally, Timestamp};
 
@@ -63,6 +64,8 @@ pub struct Standing {
     pub last_measured: Option<Timestamp>,
     /// All events since its account was opened; `None` before the first count.
     pub since_opened: Option<Tally>,
+    /// The latencies that its histogram observed over the last hour; `None` where it has none, or none are known.
+    pub latency: Option<Latency>,
 }
 
 impl Standing {
@@ -115,7 +118,7 @@ pub fn judge(state: &mut State, plan: &Plan, entry: &mut Entry, now: Timestamp) 
         if let Some(problem) = books.excess(slo) {
             state.remarks.insert(problem, now);
         }
-        standings.push(books.standing(planned, after));
+        standings.push(Standing { latency: state.latencies.of(&slo.id), ..books.standing(planned, after) });
     }
     state.standings = standings;
     notices
@@ -125,7 +128,8 @@ pub fn judge(state: &mut State, plan: &Plan, entry: &mut Entry, now: Timestamp) 
 pub fn judge_quietly(state: &mut State, plan: &Plan, now: Timestamp) {
     let standing = |(index, planned): (usize, &Planned)| {
         let alerts = state.alerts.get(&planned.slo.id).cloned().unwrap_or_default();
-        Books::of(&state.ledger, plan, index, now).standing(planned, alerts)
+        let standing = Books::of(&state.ledger, plan, index, now).standing(planned, alerts);
+        Standing { latency: state.latencies.of(&planned.slo.id), ..standing }
     };
     state.standings = plan.slos.iter().enumerate().map(standing).collect();
 }
@@ -202,6 +206,7 @@ impl<'a> Books<'a> {
             alerts,
             last_measured: self.last_measured,
             since_opened: self.since_opened,
+            latency: None,
             slo,
         };
         standing.state = self.word(&standing);

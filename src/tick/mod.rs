@@ -2,7 +2,9 @@
 //! It never awaits, reads no clock and cannot fail.
 
 mod asking;
+mod buckets;
 mod judging;
+pub mod latency;
 mod state;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,8 @@ pub struct Seen {
     pub pieces: Vec<Piece>,
     /// When the processes started whose series are all new.
     pub starts: Starts,
+    /// Histograms that were read whole.
+    pub distributions: Vec<latency::Answer>,
 }
 
 /// The answer of one query for the time up to `until`.
@@ -102,6 +106,7 @@ pub fn tick(mut state: State, plan: &Plan, seen: Seen, now: Timestamp) -> (State
     entry.ledger.join(booked.changed);
     state.remember(booked.odd, booked.problems, now);
     entry.ledger.join(state.ledger.thin(plan, now));
+    state.latencies.book(plan, seen.distributions, now);
     let notices = judging::judge(&mut state, plan, &mut entry, now);
     state.forget_remarks(now);
     let mut effects = vec![Effect::Keep(entry)];
@@ -114,6 +119,7 @@ pub fn adopt(mut state: State, previous: Option<&Plan>, plan: &Plan, now: Timest
     let (ledger, problems) = state.ledger.adopt(previous, plan, now);
     state.remember(Odd::new(), problems, now);
     let verdicts = state.adopt_alerts(plan);
+    state.latencies.adopt(plan);
     state.pieces = vec![asking::LONGEST_PIECE; plan.queries.len()];
     // Judged at once, for the standings of the old plan would answer to the wrong SLOs.
     judging::judge_quietly(&mut state, plan, now);

@@ -7,6 +7,7 @@ use crate::ledger::{Kept, Ledger, Odd};
 use crate::plan::Plan;
 use crate::tick::Standing;
 use crate::tick::asking::{LONGEST_PIECE, SHORTEST_PIECE};
+use crate::tick::latency::Latencies;
 use crate::units::{Problem, SloId, Span, Timestamp};
 
 /// How long a remark on single samples is shown after it was last made.
@@ -25,6 +26,8 @@ pub struct State {
     pub remarks: BTreeMap<Problem, Timestamp>,
     /// By query of the plan, the longest span that is asked at once.
     pub pieces: Vec<Span>,
+    /// What was observed of latencies; not kept.
+    pub latencies: Latencies,
 }
 
 /// All that is kept of a state.

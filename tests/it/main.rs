@@ -34,3 +34,5 @@ mod kinds;
 mod dashboards;
 // The demo: an invented shop, and nothing left behind.
 mod demo;
+// What latencies people had, told from whole histograms.
+mod latencies;

@@ -184,12 +184,12 @@ fn a_ledger_of_a_newer_layout_is_refused() {
 #[test]
 fn a_wrong_configuration_is_refused_with_every_mistake_and_its_line() {
     let dir = files(&[]);
-    let config =
-        "evaluate: { every: 7s }\nsource: { prometheus: { ulr: http://localhost:9090 } }\nlog: { level: loud }\n";
+    let config = "evaluate: { every: 7s, latency_quantiles: 2h }\nsource: { prometheus: { ulr: http://localhost:9090 } }\nlog: { level: loud }\n";
     fs::write(dir.path().join("burnwatch.yaml"), config).unwrap();
     let words = [
         "burnwatch.yaml:1:13: error: every 7s",
         "neither divides a minute",
+        "burnwatch.yaml:1:43: error: latency_quantiles 2h is too seldom for latencies of the last hour; write 5m",
         "burnwatch.yaml:2:25: error: \"ulr\"",
         "burnwatch.yaml:3:15",
     ];

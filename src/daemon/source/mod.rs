@@ -16,7 +16,7 @@ use crate::plan::{Facts, Plan, Target};
 use crate::promql::Selector;
 use crate::report::Check;
 use crate::slos::Slo;
-use crate::tick::{Ask, NoAnswer, Piece, Starts};
+use crate::tick::{Ask, NoAnswer, Piece, Starts, latency};
 use crate::units::{Labels, Problem, Span, Timestamp};
 
 pub use prometheus::{IN_HAND, Queried, SEEN};
@@ -123,6 +123,14 @@ impl Source {
         match self {
             Source::Queried(queried) => queried.starts(targets, at, range).await,
             Source::Scraped(scraped) => Ok(scraped.starts(targets, at, range)),
+        }
+    }
+
+    /// Whole histograms, and what keeps the source from telling some of them.
+    pub async fn distributions(&self, plan: &Plan, asks: &[latency::Ask]) -> (Vec<latency::Answer>, Vec<Problem>) {
+        match self {
+            Source::Queried(queried) => queried.distributions(plan, asks).await,
+            Source::Scraped(scraped) => (scraped.distributions(plan, asks).await, Vec::new()),
         }
     }
 

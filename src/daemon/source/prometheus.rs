@@ -10,7 +10,7 @@ use crate::io::clock::{self, Offset};
 use crate::io::prometheus::{Answer, Error, Prometheus};
 use crate::plan::{Facts, Plan, Query, Question, Series, Target, buckets};
 use crate::promql::{Matcher, Op, Selector, names};
-use crate::tick::{Ask, NoAnswer, Over, Piece, Starts};
+use crate::tick::{Ask, NoAnswer, Over, Piece, Starts, latency};
 use crate::units::{Problem, Span, Timestamp};
 
 /// More clock difference than this is told.
@@ -162,6 +162,26 @@ impl Queried {
         Ok(latest(targets, answer))
     }
 
+    /// Whole histograms, and what keeps the source from telling some of them. One that is down is told of elsewhere.
+    pub async fn distributions(&self, plan: &Plan, asks: &[latency::Ask]) -> (Vec<latency::Answer>, Vec<Problem>) {
+        let questions = asks.iter().map(|ask| async move {
+            let selector = plan.distributions[ask.distribution].selector.to_string();
+            (*ask, self.prometheus.instant(&selector, ask.at).await)
+        });
+        let questions: Vec<_> = questions.collect();
+        let mut reading = stream::iter(questions).buffer_unordered(IN_HAND);
+        let (mut answers, mut problems, mut unreached) = (Vec::with_capacity(asks.len()), Vec::new(), 0);
+        while let (Some((ask, answer)), ..GIVE_UP) = (reading.next().await, unreached) {
+            match &answer {
+                Err(Error::Http(_)) => unreached += 1,
+                Err(error) => problems.extend(unread(plan, ask, error)),
+                Ok(_) => {}
+            }
+            answers.push(latency::Answer { ask, series: answer.ok().map(|answer| answer.value) });
+        }
+        (answers, problems)
+    }
+
     /// What the source holds for the questions of a plan, and why some of it is not known; that stays as it was `known`.
     pub async fn facts(&self, plan: &Plan, known: &Facts) -> (Facts, Vec<Error>) {
         let now = self.now();
@@ -238,6 +258,16 @@ fn piece(ask: Ask, answer: Result<Answer<Vec<Vec<Series>>>, Error>, now: Timesta
     Piece { query, until, answer }
 }
 
+/// The problems of the SLOs whose histograms cannot be read whole.
+fn unread(plan: &Plan, ask: latency::Ask, error: &Error) -> Vec<Problem> {
+    let distribution = &plan.distributions[ask.distribution];
+    let what = format!("the latencies that {} observed are not known: {error}", distribution.selector);
+    let remedy = "mend that, or set evaluate.latency_quantiles: off";
+    let slos = distribution.readers.iter().map(|reader| &plan.slos[reader.slo].slo);
+    let problem = Problem::warning("latency_unknown", what, remedy);
+    slos.map(|slo| problem.clone().at(&slo.place).about(&slo.id)).collect()
+}
+
 /// Queries without an answer: a problem of the whole source where none was answered, else of the SLOs that ask.
 fn failures(plan: &Plan, pieces: &[Piece]) -> Vec<Problem> {
     let failed: Vec<(usize, &Problem)> =
@@ -267,5 +297,21 @@ mod tests {
             piece(Ask { query: 0, until: at(until), over: Over::Nothing }, Ok(answer), at(60)).answer.is_ok()
         };
         assert_eq!([answered(60), answered(61)], [true, false]);
+    }
+
+    #[test]
+    fn histograms_that_cannot_be_read_whole_are_told_to_their_slos() {
+        let slos = "service: s\nslos:\n  - { name: a, objective: 99%, sli: { histogram: x_seconds, under: 1s } }\n";
+        let (slos, _) = crate::slos::read("f", slos);
+        let slos = slos.into_iter().map(std::sync::Arc::new).collect();
+        let (plan, _) = crate::plan::plan(slos, &Facts::default(), crate::plan::Pace::DEFAULT);
+        let ask = latency::Ask { distribution: 0, at: Timestamp::seconds(0) };
+        let problems = unread(&plan, ask, &Error::TooManySeries { count: 5, limit: 3 });
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["f:3:7: the latencies that x_seconds_bucket observed are not known: 5 series, more than max_series (3); \
+              mend that, or set evaluate.latency_quantiles: off"]
+        );
     }
 }

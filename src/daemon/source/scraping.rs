@@ -18,8 +18,11 @@ use crate::plan::{self, Facts, Pace, Plan, Query, Question, Reading, Series, Tar
 use crate::promql::{Narrowing, Selector, names};
 use crate::report::Check;
 use crate::slos::Slo;
-use crate::tick::{Ask, Over, Piece, Starts};
+use crate::tick::{Ask, Over, Piece, Starts, latency};
 use crate::units::{Labels, Problem, Severity, Span, Timestamp};
+
+/// A series that was silent for longer has no value now; the same as in Prometheus.
+const LOOKBACK: Span = Span::minutes(5);
 
 /// All targets, as the evaluate loop asks them.
 pub struct Scraped {
@@ -101,6 +104,27 @@ impl Scraped {
         }
         state.recent.forget(oldest(plan, asks, until));
         round
+    }
+
+    /// Whole histograms, each series with its newest sample.
+    pub async fn distributions(&self, plan: &Plan, asks: &[latency::Ask]) -> Vec<latency::Answer> {
+        let Some(latest) = asks.iter().map(|ask| ask.at).max() else { return Vec::new() };
+        self.targets.settled(latest).await;
+        let recent = &self.targets.enter().recent;
+        let answer = |ask: &latency::Ask| {
+            let selector = &plan.distributions[ask.distribution].selector;
+            let narrowing = Narrowing::new(selector.matchers());
+            let newest = |mut series: Series| {
+                series.samples.drain(..series.samples.len().saturating_sub(1));
+                series
+            };
+            let series = narrowing.map(|narrowing| {
+                let series = recent.select(selector.metric(), &narrowing, ask.at - LOOKBACK, ask.at);
+                series.into_iter().map(newest).collect()
+            });
+            latency::Answer { ask: *ask, series }
+        };
+        asks.iter().map(answer).collect()
     }
 
     /// What is wrong with targets, and how they are as a whole.

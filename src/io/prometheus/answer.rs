@@ -51,19 +51,27 @@ pub fn matrix(body: &[u8], limits: Limits) -> Result<Vec<Series>, Error> {
     Ok(series)
 }
 
-/// The values of an instant vector by their labels.
-pub fn vector(body: &[u8], limits: Limits) -> Result<Vec<(Labels, f64)>, Error> {
+/// The series of an instant vector, each with the one sample or histogram that it had at the instant.
+pub fn instant(body: &[u8], limits: Limits) -> Result<Vec<Series>, Error> {
     let found: Vec<Found> = result(body, "vector")?;
     check_count(found.len(), limits)?;
-    let mut values = Vec::with_capacity(found.len());
+    let mut series = Vec::with_capacity(found.len());
     for Found { metric: Metric(labels), value, histogram, .. } in found {
-        match (value, histogram) {
-            (Some(Point(sample)), _) => values.push((labels, sample.value)),
-            (None, Some(_)) => {}
+        series.push(match (value, histogram) {
+            (Some(Point(sample)), _) => Series::new(labels, vec![sample]),
+            (None, Some(Native(histogram))) => {
+                Series { histograms: vec![histogram], ..Series::new(labels, Vec::new()) }
+            }
             (None, None) => return Err(unreadable(format!("series {labels} has no value"))),
-        }
+        });
     }
-    Ok(values)
+    Ok(series)
+}
+
+/// The values of an instant vector by their labels.
+pub fn vector(body: &[u8], limits: Limits) -> Result<Vec<(Labels, f64)>, Error> {
+    let value = |series: Series| Some((series.labels, series.samples.first()?.value));
+    Ok(instant(body, limits)?.into_iter().filter_map(value).collect())
 }
 
 /// A list of texts, such as the values of a label.
@@ -116,7 +124,7 @@ struct Found {
     metric: Metric,
     value: Option<Point>,
     values: Option<Vec<Point>>,
-    histogram: Option<IgnoredAny>,
+    histogram: Option<Native>,
     histograms: Option<Vec<Native>>,
 }
 
@@ -383,8 +391,13 @@ mod tests {
 
     #[test]
     fn reads_vectors_and_lists_of_texts() {
-        let body = answer("vector", r#"[{"metric":{"job":"a"},"value":[1,"3"]},{"metric":{},"histogram":[1,{}]}]"#);
+        let body = answer(
+            "vector",
+            r#"[{"metric":{"job":"a"},"value":[1,"3"]},{"metric":{},"histogram":[1,{"count":"2","sum":"1"}]}]"#,
+        );
         assert_eq!(vector(&body, LIMITS).unwrap(), [(Labels::new([("job", "a")]), 3.0)]);
+        let histogram = Histogram { at: Timestamp::seconds(1), count: 2.0, buckets: Vec::new() };
+        assert_eq!(instant(&body, LIMITS).unwrap()[1].histograms, [histogram]);
         assert!(vector(&answer("vector", r#"[{"metric":{}}]"#), LIMITS).is_err());
         assert_eq!(values(br#"{"status":"success","data":["0.1","+Inf"]}"#).unwrap(), ["0.1", "+Inf"]);
         assert!(values(br#"{"status":"success","data":["0.1"],"warnings":["partial"]}"#).is_err());

@@ -146,6 +146,14 @@ impl Prometheus {
         answer::vector(&answer.body, self.limits)
     }
 
+    /// The series that `selector` finds at `at`, each with its newest sample or histogram.
+    pub async fn instant(&self, selector: &str, at: Timestamp) -> Result<Answer<Vec<Series>>, Error> {
+        let _turn = self.turns.acquire().await;
+        let answer = self.query(selector, at).await?;
+        let value = answer::instant(&answer.body, self.limits)?;
+        Ok(Answer { clock: answer.clock, samples: value.len(), value })
+    }
+
     /// The values of `label` among the series that `selector` finds between `from` and `to`.
     pub async fn label_values(
         &self,

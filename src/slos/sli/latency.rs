@@ -49,7 +49,7 @@ impl Histogram {
         let refused =
             |error: ThresholdError| Problem::error("under", error.to_string(), error.remedy()).at(&node.place);
         let under = threshold.within(self.unit).map_err(|error| problems.push(refused(error))).ok()?;
-        Some(Sli::Latency { histogram: self.selector, under })
+        Some(Sli::Latency { histogram: self.selector, under, unit: self.unit })
     }
 }
 

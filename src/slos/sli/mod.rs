@@ -9,7 +9,7 @@ mod value;
 mod written;
 
 pub use latency::Histogram;
-pub use threshold::Threshold;
+pub use threshold::{Threshold, Unit};
 pub use written::{matchers, selector_of};
 
 use crate::slos::Sli;

@@ -54,6 +54,18 @@ impl Unit {
             Unit::Bytes => None,
         }
     }
+
+    /// `observed`, which is in this unit, in seconds; `None` where it measures no time.
+    pub fn seconds(self, observed: f64) -> Option<f64> {
+        match self {
+            Unit::Minutes => Some(observed * 60.0),
+            Unit::Seconds => Some(observed),
+            Unit::Milliseconds => Some(observed / 1e3),
+            Unit::Microseconds => Some(observed / 1e6),
+            Unit::Nanoseconds => Some(observed / 1e9),
+            Unit::Bytes => None,
+        }
+    }
 }
 
 impl fmt::Display for Unit {
@@ -178,6 +190,13 @@ mod tests {
         check("0.25", "request_duration_seconds", Ok(0.25));
         check("250", "request_latency", Ok(250.0));
         check("1024", "response_size_bytes", Ok(1024.0));
+    }
+
+    #[test]
+    fn what_was_observed_in_any_unit_of_time_is_told_in_seconds() {
+        let told = |(_, unit): (&str, Unit)| unit.seconds(120.0);
+        let expected = [Some(120.0), Some(0.12), Some(0.00012), Some(0.00000012), Some(7200.0), None];
+        assert_eq!(Unit::WORDS.map(told), expected);
     }
 
     #[test]
