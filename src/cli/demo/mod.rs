@@ -116,7 +116,7 @@ fn configured(directory: &Path, services: &Services, overrides: &Overrides) -> a
     let text = format!(
         "slos: [shop.yaml]\n\
          source:\n  scrape:\n    every: {EVERY}\n    timeout: {EVERY}\n    targets:\n{}\n\
-         evaluate: {{ every: {EVERY}, delay: 200ms, scrape_interval: {EVERY} }}\n\
+         evaluate: {{ every: {EVERY}, delay: 200ms, scrape_interval: {EVERY}, latency_quantiles: 5s }}\n\
          state: {{ path: ledger.db }}\n",
         targets.join("\n")
     );
