@@ -74,10 +74,13 @@ fn counts_to_the_event_through_resets_a_gap_and_kills() {
     let mut daemons = [(1, 1), (2, 1)].map(|(every, delay)| daemon(&[&service], &evaluate(every, delay)));
     service.mark();
 
-    // The error series is born, at full traffic.
     service.flow(Requests { failed: 0, ..ERRORS });
-    service.wait_scraped();
+    (0..3).for_each(|_| daemons[0].wait_next_tick());
+    // The error series is born at full traffic, while one daemon is not there.
+    daemons[0].kill();
     service.flow(ERRORS);
+    service.wait_scraped();
+    daemons[0].start();
     service.wait_scraped();
 
     // A gap, in which the traffic goes on.

@@ -91,7 +91,12 @@ impl Scraped {
     /// before the first scrapes: who had asked the targets then, might have learned something.
     pub async fn ask(&self, plan: &Plan, asks: &[Ask]) -> Round {
         let mut round = Round { pieces: Vec::new(), idle: Vec::new(), samples: 0 };
-        let Some(until) = asks.iter().map(|ask| ask.until).max() else { return round };
+        let Some(until) = asks.iter().map(|ask| ask.until).max() else {
+            if plan.queries.is_empty() {
+                self.targets.enter().recent.forget(clock::now());
+            }
+            return round;
+        };
         self.targets.settled(until).await;
         let mut state = self.targets.enter();
         for ask in asks.iter().filter(|ask| ask.until >= state.since) {
@@ -392,6 +397,18 @@ slos:
             held[0].samples[0].at
         };
         assert_eq!(oldest(0), at(300), "`up` is judged in slices of five minutes");
+    }
+
+    #[test]
+    fn where_nobody_asks_anything_nothing_is_held() {
+        let (scraped, watches, plan) = scraped(1);
+        let held = || scraped.targets.enter().recent.labels(names::UP, &Narrowing::all()).count();
+        bring(&watches[0], clock::now() - Span::seconds(1), &[]);
+        assert!(scraped.ask(&plan, &[]).now_or_never().is_some());
+        assert_eq!(held(), 1, "every question was answered for this instant");
+        let (none, _) = plan::plan(Vec::new(), &Facts::default(), Pace::DEFAULT);
+        assert!(scraped.ask(&none, &[]).now_or_never().is_some());
+        assert_eq!(held(), 0);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Targets that expose their metrics as text: one request per scrape, and series out. A scrape is whole or none.
-//! Never knows an SLO, nor what the scrape before it brought.
+//! What was read is held for some minutes. Never knows an SLO, nor what of it was counted.
 
 mod config;
 mod error;
