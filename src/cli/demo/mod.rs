@@ -61,7 +61,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Runs until SIGINT, SIGTERM or SIGHUP. Whatever happens, the directory goes with it.
 pub async fn demo(overrides: Overrides, is_quiet: bool) -> anyhow::Result<ExitCode> {
     let signalled = signalled().context("cannot wait for signals")?;
-    let directory = tempfile::Builder::new().prefix("burnwatch-demo-").tempdir().context("no temporary directory")?;
+    let directory = tempfile::Builder::new().prefix("burnwatch-demo-").tempdir();
+    let directory = directory.context("no place for a ledger; set TMPDIR to a directory that can be written")?;
     let shop = Shop::opened_at(clock::now().on_grid(EVERY));
     let services = Services::open(shop).await?;
     let mut config = configured(directory.path(), &services, &overrides)?;
