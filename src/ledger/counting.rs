@@ -261,15 +261,15 @@ pub fn note_seen(series: &Series, booking: &mut Booking, route: usize) {
     booking.seen[route].extend(series.samples.iter().filter(|sample| oddity(sample).is_none()).map(|sample| sample.at));
 }
 
-/// The series never seen whose first value was gained since the last answer, by proof: their process started since, or
-/// their target was scraped before without them. A histogram is newborn as a whole or not at all.
+/// The series never seen whose first value was gained since the last answer, by proof: they or their process began
+/// since, or their target was scraped before without them. A histogram is newborn as a whole or not at all.
 fn newborns(memory: &Memory, answer: &Answer, booking: &mut Booking) -> HashSet<SeriesId> {
     let unknown: Vec<&Series> =
         answer.series().iter().filter(|series| !memory.lasts.contains_key(&series.id)).collect();
     if unknown.is_empty() || memory.lasts.is_empty() && memory.watermark == answer.until {
         return HashSet::new();
     }
-    let scrapes = Scrapes::of(answer.series(), &unknown);
+    let scrapes = Scrapes::of(memory, answer.series(), &unknown);
     let mut newborn = HashSet::new();
     let mut refused = HashSet::new();
     let mut implausible: Option<(&Series, f64)> = None;
@@ -305,8 +305,9 @@ enum Proof {
 fn proof(memory: &Memory, answer: &Answer, scrapes: &Scrapes, series: &Series) -> Proof {
     let first = series.samples.iter().find(|sample| oddity(sample).is_none());
     let (Some(first), Some(target)) = (first, target_id(&series.labels)) else { return Proof::None };
-    let started = Target::of(&series.labels).and_then(|target| answer.starts.get(&target));
-    if started.is_some_and(|started| *started > memory.since.max(memory.watermark - FOUND_WITHIN)) {
+    let started = Target::of(&series.labels).and_then(|target| answer.starts.get(&target).copied());
+    let unseen = memory.since.max(memory.watermark - FOUND_WITHIN);
+    if started.max(series.born).is_some_and(|began| began > unseen) {
         return Proof::Newborn;
     }
     if first.at <= memory.since || !scrapes.went_without(target, first.at) {
@@ -325,16 +326,21 @@ fn sudden(series: &Series, value: f64) -> Problem {
 }
 
 /// The scrapes of each target that has unknown series: those at which one of its series had a sample, and another at the
-/// scrape before.
+/// scrape before. That one may be remembered only: an answer does not reach back over a long gap of a target, nor beyond
+/// the start of a daemon that scrapes.
 struct Scrapes(HashSet<(SeriesId, Timestamp)>);
 
 impl Scrapes {
-    fn of(all: &[Series], unknown: &[&Series]) -> Scrapes {
+    fn of(memory: &Memory, all: &[Series], unknown: &[&Series]) -> Scrapes {
         let wanted: HashSet<SeriesId> = unknown.iter().filter_map(|series| target_id(&series.labels)).collect();
         let targets = all.iter().filter_map(|series| {
             let target = target_id(&series.labels).filter(|target| wanted.contains(target))?;
             let samples = series.samples.iter().filter(|sample| oddity(sample).is_none());
-            Some((target, samples.map(|sample| sample.at).collect::<Vec<_>>()))
+            let samples: Vec<Timestamp> = samples.map(|sample| sample.at).collect();
+            // What was counted before `since` was counted for others, who may not have asked for the unknown ones.
+            let last = memory.lasts.get(&series.id).map(|last| last.at).filter(|last| *last > memory.since);
+            let counted = last.filter(|last| samples.first().is_some_and(|first| last < first));
+            Some((target, counted.into_iter().chain(samples).collect::<Vec<_>>()))
         });
         let targets: Vec<(SeriesId, Vec<Timestamp>)> = targets.collect();
         let mut scraped: HashMap<SeriesId, BTreeSet<Timestamp>> = HashMap::new();

@@ -259,6 +259,57 @@ fn a_process_that_started_since_the_last_answer_counts_in_full() {
 }
 
 #[test]
+fn an_error_series_born_in_a_long_gap_counts_from_its_first_error() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(60, 110.0)])]);
+    let mut books = books.restarted();
+    // What was scraped before the restart is not in any answer after it.
+    books.answer(300, &[]);
+    books.answer(330, &[series("code=200", &[(330, 150.0)]), series("code=500", &[(330, 4.0)])]);
+    assert_eq!(books.counted(), (10.0 + 40.0 + 4.0, 4.0));
+    // Another target proves nothing.
+    books.answer(600, &[]);
+    books.answer(630, &[series("code=200", &[(630, 150.0)]), series("code=500,instance=b", &[(630, 9.0)])]);
+    assert_eq!(books.counted(), (54.0, 4.0));
+}
+
+#[test]
+fn what_was_counted_for_a_narrower_query_proves_no_newborn_of_a_wider_one() {
+    let narrow = "
+service: shop
+slos:
+  - { name: ok, objective: 99%, sli: { bad: 'http_total{code=\"200\",slow=\"yes\"}', total: 'http_total{code=\"200\"}' } }
+";
+    let wide = format!(
+        "{narrow}  - {{ name: all, objective: 99%, sli: {{ bad: 'http_total{{slow=\"yes\"}}', total: http_total }} }}\n"
+    );
+    let mut books = Books::of(narrow);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(60, 110.0)])]);
+    let plan = planned(&wide);
+    books.ledger.adopt(Some(&books.plan), &plan, at(70));
+    books.plan = plan;
+    books.answer(300, &[]);
+    books.answer(330, &[series("code=200", &[(330, 150.0)]), series("code=404", &[(330, 70.0)])]);
+    assert_eq!(books.counted_of(1).0, 40.0, "there may have been 70 all the time");
+}
+
+#[test]
+fn a_series_that_says_it_began_since_the_last_answer_counts_in_full() {
+    let counted = |born: i64| {
+        let mut books = Books::of(EVENTS);
+        books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+        books.answer(300, &[series("code=200", &[(300, 100.0)])]);
+        let new = Series { born: Some(at(born)), ..series("code=200,instance=b", &[(330, 30.0)]) };
+        books.answer(330, &[series("code=200", &[(330, 100.0)]), new]);
+        books.counted().0
+    };
+    assert_eq!(counted(181), 30.0, "found within two minutes");
+    assert_eq!(counted(180), 0.0);
+}
+
+#[test]
 fn a_newborn_that_brings_implausibly_much_is_a_baseline_and_a_problem() {
     let grown = |gain: f64, born: f64| {
         let mut books = Books::of(EVENTS);

@@ -25,6 +25,9 @@ pub struct Pace {
     pub keep: Span,
     /// The most series one query may read.
     pub max_series: usize,
+    /// Whether the samples are those that the daemon scrapes: then nothing is there from before its start, nobody
+    /// evaluates expressions, and every pattern has to be matched here.
+    pub is_scraping: bool,
 }
 
 impl Pace {
@@ -36,6 +39,7 @@ impl Pace {
         no_data_after: Span::minutes(5),
         keep: Span::days(400),
         max_series: 100_000,
+        is_scraping: false,
     };
 
     /// How long a total may have no sample before its time counts as unmeasured: five minutes, or what is said.
@@ -133,7 +137,7 @@ impl Plan {
 pub fn plan(slos: Vec<Arc<Slo>>, facts: &Facts, pace: Pace) -> (Plan, Vec<Problem>) {
     let mut problems: Vec<Problem> = slos.iter().filter_map(|slo| remark(slo, facts, &pace)).collect();
     let mut wants: Vec<Want> = slos.iter().enumerate().flat_map(|(index, slo)| wants(index, slo, facts)).collect();
-    wants.retain(|want| match too_many(want, &slos, facts, &pace) {
+    wants.retain(|want| match too_many(want, &slos, facts, &pace).or_else(|| unmatchable(want, &slos, &pace)) {
         Some(problem) => {
             problems.push(problem);
             false
@@ -186,6 +190,7 @@ fn wants(index: usize, slo: &Slo, facts: &Facts) -> Vec<Want> {
 /// The expressions that an SLO wants evaluated, and what their values are to it.
 fn points(slo: &Slo, pace: &Pace) -> Option<(Question, Part)> {
     match &slo.sli {
+        _ if pace.is_scraping => None,
         Sli::Expressions { of, .. } => {
             let every = every(&slo.sli, pace);
             let asks = of.sides().map(|(_, side)| side.with_window(every)).to_vec();
@@ -217,6 +222,11 @@ fn remark(slo: &Slo, facts: &Facts, pace: &Pace) -> Option<Problem> {
         Sli::Own { value, .. } => {
             let what = format!("{value} is burnwatch's own, and this version measures no power yet");
             Problem::warning("not_measured", what, "it is no_data until then")
+        }
+        Sli::Expressions { .. } | Sli::Value { .. } if pace.is_scraping => {
+            let what = "an expression needs a Prometheus to evaluate it, and source.scrape only reads targets";
+            let remedy = "count plain selectors instead, or set source.prometheus in place of source.scrape";
+            Problem::error("needs_prometheus", what, remedy)
         }
         Sli::Expressions { every, .. } if *every < pace.shortest_rate() => {
             let least = pace.shortest_rate();
@@ -253,8 +263,21 @@ fn too_many(want: &Want, slos: &[Arc<Slo>], facts: &Facts, pace: &Pace) -> Optio
     let slo = &slos[want.slo];
     (count > pace.max_series).then(|| {
         let what = format!("{} has {count} series, more than max_series allows ({})", want.selector, pace.max_series);
-        let remedy = "narrow the selector, or raise source.prometheus.max_series";
+        let remedy = match pace.is_scraping {
+            true => "narrow the selector",
+            false => "narrow the selector, or raise source.prometheus.max_series",
+        };
         Problem::error("too_many_series", what, remedy).at(&slo.place).about(&slo.id)
+    })
+}
+
+/// The problem of a selector that cannot be matched without a Prometheus, where there is none.
+fn unmatchable(want: &Want, slos: &[Arc<Slo>], pace: &Pace) -> Option<Problem> {
+    let slo = &slos[want.slo];
+    (pace.is_scraping && Narrowing::new(want.selector.matchers()).is_none()).then(|| {
+        let what = format!("{} has a pattern that only a Prometheus can match as it means it", want.selector);
+        let remedy = "write it without classes such as \\pL or [[:alpha:]], and shorter if it is very long";
+        Problem::error("needs_prometheus", what, remedy).at(&slo.place).about(&slo.id)
     })
 }
 

@@ -44,11 +44,13 @@ pub struct Series {
     pub samples: Vec<Sample>,
     /// Empty but for native histograms, which have no samples.
     pub histograms: Vec<Histogram>,
+    /// When it began to count, where its target tells (OpenMetrics `_created`).
+    pub born: Option<Timestamp>,
 }
 
 impl Series {
     pub fn new(labels: Labels, samples: Vec<Sample>) -> Series {
-        Series { id: SeriesId::of(&labels), labels, samples, histograms: Vec::new() }
+        Series { id: SeriesId::of(&labels), labels, samples, histograms: Vec::new(), born: None }
     }
 }
 

@@ -201,3 +201,22 @@ fn own_readings_are_asked_of_nobody() {
     let sli = "value: burnwatch_host_power_watts, source: self, under: 100";
     check_with(&Facts::default(), &[sli], &[], &["not_measured"]);
 }
+
+#[test]
+fn a_daemon_that_scrapes_asks_for_samples_only_and_says_what_it_cannot_answer() {
+    let slis = [
+        "bad: 'x{code=~\"5..\"}', total: x",
+        "bad: 'sum(increase(b[$window]))', total: 'sum(increase(t[$window]))'",
+        "value: 'max(depth)', under: 1",
+        "up: 'up{job=~\"[[:alpha:]]+\"}'",
+    ];
+    let scraping = Pace { is_scraping: true, ..pace() };
+    let (plan, problems) = planned(&slis, &Facts::default(), scraping);
+    assert_eq!(asked(&plan), [("x".to_string(), vec![0, 0])]);
+    let told: Vec<String> = problems.iter().map(|problem| problem.to_string()).collect();
+    let expression = "an expression needs a Prometheus to evaluate it, and source.scrape only reads targets; \
+                      count plain selectors instead, or set source.prometheus in place of source.scrape";
+    let pattern = "up{job=~\"[[:alpha:]]+\"} has a pattern that only a Prometheus can match as it means it; \
+                   write it without classes such as \\pL or [[:alpha:]], and shorter if it is very long";
+    assert_eq!(told, [format!("f:4:5: {expression}"), format!("f:5:5: {expression}"), format!("f:6:5: {pattern}")]);
+}

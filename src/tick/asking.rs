@@ -41,7 +41,8 @@ pub fn asks(state: &State, plan: &Plan, now: Timestamp) -> Vec<Ask> {
             return None;
         }
         let piece = state.pieces[query].max(plan.pace.every);
-        let is_live = now.since(watermark) <= plan.pace.every * 2;
+        // What a daemon scraped is all there, however long it was away.
+        let is_live = plan.pace.is_scraping || now.since(watermark) <= plan.pace.every * 2;
         let until = if is_live { now } else { (watermark + piece).on_grid(plan.pace.every).min(now) };
         Some(Ask { query, until, over: over(plan, query, watermark, until) })
     };

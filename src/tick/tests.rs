@@ -248,6 +248,16 @@ fn an_instant_is_asked_for_once_and_never_one_before_it() {
 }
 
 #[test]
+fn what_a_daemon_scraped_is_asked_for_at_once_however_long_it_was_away() {
+    let mut world = World::new();
+    world.run(HOUR);
+    world.plan.pace.is_scraping = true;
+    let now = Timestamp::seconds(START + 3 * HOUR);
+    let asked: Vec<Timestamp> = asks(&world.state, &world.plan, now).iter().map(|ask| ask.until).collect();
+    assert_eq!(asked, [now]);
+}
+
+#[test]
 fn a_silent_service_has_no_data_though_the_source_answers() {
     let mut world = World::new();
     world.silences = vec![(DAY, DAY + 2 * HOUR)];
