@@ -41,12 +41,20 @@ pub struct Answer<'a> {
     /// The kept instants up to and with `until`, ascending: increments belong to the first at or after their sample.
     pub instants: &'a [Timestamp],
     pub starts: &'a Starts,
+    /// By route, when its account was opened: what a late sample tells of the time before belongs to its past. Empty
+    /// where nothing is to be left out.
+    pub opened: &'a [Option<Timestamp>],
 }
 
 impl<'a> Answer<'a> {
     /// The series of the first thing asked; the only one where raw samples are.
     pub fn series(&self) -> &'a [Series] {
         self.answers.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a gain counts for the account of a route.
+    fn is_booked(&self, route: usize, gain: &Gain) -> bool {
+        self.opened.get(route).copied().flatten().is_none_or(|opened| gain.at > opened)
     }
 }
 
@@ -91,8 +99,9 @@ impl Booking {
     }
 }
 
-/// What one sample added, and the instant it belongs to.
+/// What one sample added, when, and the instant it belongs to.
 pub struct Gain {
+    pub at: Timestamp,
     pub instant: usize,
     pub parts: i64,
 }
@@ -129,7 +138,8 @@ fn book_counters(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
             }
             note_seen(series, booking, index);
             let side = if route.part == Part::Second { Side::Second } else { Side::First };
-            gains.iter().for_each(|gain| booking.add(index, side, gain));
+            let booked = gains.iter().filter(|gain| answer.is_booked(index, gain));
+            booked.for_each(|gain| booking.add(index, side, gain));
         }
     }
 }
@@ -154,7 +164,8 @@ fn book_buckets(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
             };
             if having[index].contains(histogram) {
                 note_seen(series, booking, index);
-                gains.iter().for_each(|gain| booking.add(index, side, gain));
+                let booked = gains.iter().filter(|gain| answer.is_booked(index, gain));
+                booked.for_each(|gain| booking.add(index, side, gain));
             } else if !having[index].is_empty() && route.series.admits(&series.labels) {
                 booking.lacking.entry(index).or_insert_with(|| series.labels.clone());
             }
@@ -223,7 +234,8 @@ fn count(
         last = Some(Last { at: sample.at, value });
         if gain > 0.0 {
             let instant = answer.instants.partition_point(|instant| *instant < sample.at);
-            gains.push(Gain { instant: instant.min(answer.instants.len() - 1), parts: parts(gain) });
+            let instant = instant.min(answer.instants.len() - 1);
+            gains.push(Gain { at: sample.at, instant, parts: parts(gain) });
         }
     }
     if let Some(last) = last {
@@ -294,6 +306,13 @@ fn newborns(memory: &Memory, answer: &Answer, booking: &mut Booking) -> HashSet<
         of_refused.for_each(|series| _ = newborn.remove(&series.id));
     }
     newborn
+}
+
+/// The series of which it cannot be told what their first sample added: not known before, and not proved newborn.
+pub fn unproved(memory: &Memory, answer: &Answer) -> HashSet<SeriesId> {
+    let newborn = newborns(memory, answer, &mut Booking::new(0, 0));
+    let unknown = answer.series().iter().map(|series| series.id);
+    unknown.filter(|id| !memory.lasts.contains_key(id) && !newborn.contains(id)).collect()
 }
 
 enum Proof {

@@ -117,7 +117,8 @@ impl Books {
         });
         let rows = self.kept.rows.iter().map(|(at, row)| (*at, row.packed()));
         let queries = self.kept.queries.iter().filter_map(|(key, packed)| Some((key.clone(), packed.clone()?)));
-        Kept { accounts: accounts.collect(), rows: rows.collect(), queries: queries.collect() }
+        let pasts = self.kept.pasts.iter().filter_map(|(day, packed)| Some((*day, packed.clone()?)));
+        Kept { accounts: accounts.collect(), rows: rows.collect(), queries: queries.collect(), pasts: pasts.collect() }
     }
 
     /// The same ledger after it was written, and read by another process.
