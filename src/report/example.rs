@@ -67,6 +67,8 @@ fn standing(slo: Slo, account: usize, statement: &Statement, burns: [Option<Burn
         alerts: Alerts::default(),
         last_measured: counted.map(|_| noon()),
         since_opened: counted.map(|counted| counted.tally),
+        is_backfilling: false,
+        is_estimated: false,
         slo: Arc::new(slo),
     }
 }

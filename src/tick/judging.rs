@@ -63,6 +63,10 @@ pub struct Standing {
     pub last_measured: Option<Timestamp>,
     /// All events since its account was opened; `None` before the first count.
     pub since_opened: Option<Tally>,
+    /// Its past is being read: what its budget holds is not all there is.
+    pub is_backfilling: bool,
+    /// Some of its past was estimated.
+    pub is_estimated: bool,
 }
 
 impl Standing {
@@ -118,6 +122,7 @@ pub fn judge(state: &mut State, plan: &Plan, entry: &mut Entry, now: Timestamp) 
         standings.push(books.standing(planned, after));
     }
     state.standings = standings;
+    state.look_at_pasts(plan, now);
     notices
 }
 
@@ -128,6 +133,7 @@ pub fn judge_quietly(state: &mut State, plan: &Plan, now: Timestamp) {
         Books::of(&state.ledger, plan, index, now).standing(planned, alerts)
     };
     state.standings = plan.slos.iter().enumerate().map(standing).collect();
+    state.look_at_pasts(plan, now);
 }
 
 /// What the ledger holds of one SLO, at one instant.
@@ -202,6 +208,8 @@ impl<'a> Books<'a> {
             alerts,
             last_measured: self.last_measured,
             since_opened: self.since_opened,
+            is_backfilling: false,
+            is_estimated: false,
             slo,
         };
         standing.state = self.word(&standing);

@@ -25,6 +25,8 @@ pub struct State {
     pub remarks: BTreeMap<Problem, Timestamp>,
     /// By query of the plan, the longest span that is asked at once.
     pub pieces: Vec<Span>,
+    /// By account whose past is read, when something of it last came.
+    pub read_at: BTreeMap<usize, Timestamp>,
 }
 
 /// All that is kept of a state.
