@@ -1,5 +1,6 @@
-//! The daemon: built from everything that can fail at start, then two loops that run until they are told to stop.
+//! The daemon: built from everything that can fail at start, then loops that run until they are told to stop.
 
+mod backfill;
 mod config;
 mod evaluate;
 mod gauges;
@@ -17,6 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::daemon::backfill::Backfill;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
@@ -38,6 +40,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// A daemon that can run: its files are read, its ledger is open, its socket is bound.
 pub struct Daemon {
     evaluation: Evaluation,
+    backfill: Backfill,
     listener: web::Listener,
     site: web::Site,
 }
@@ -71,6 +74,7 @@ impl Daemon {
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
+        let (backfill, desk) = Backfill::build(&config.source, &config.pace, &registry)?;
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let site = web::Site::new(published.clone(), registry)?;
         tracing::info!(
@@ -88,19 +92,21 @@ impl Daemon {
             state,
             source: Source::new(prometheus, config.source.max_samples),
             store,
+            desk,
             problems,
             gauges,
             published,
         });
-        Ok(Daemon { evaluation, listener, site })
+        Ok(Daemon { evaluation, backfill, listener, site })
     }
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, listener, site } = self;
+        let Daemon { evaluation, backfill, listener, site } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         loops.spawn(evaluation.run(stop.clone()));
+        loops.spawn(backfill.run(stop.clone()));
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {
             () = shutdown => None,

@@ -167,25 +167,7 @@ impl Source {
     /// When the processes of these targets started, of several in the `range` before `at` the last: also those that
     /// have ended by then, for a catch-up meets them later.
     pub async fn starts(&self, targets: &BTreeSet<Target>, at: Timestamp, range: Span) -> Result<Starts, Error> {
-        let any_of = |label: &str, values: BTreeSet<&str>| {
-            let pattern = values.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
-            Matcher::new(label, Op::Match, pattern)
-        };
-        let mut matchers = vec![any_of("job", targets.iter().map(|target| &*target.job).collect())];
-        if targets.len() <= NAMED_INSTANCES {
-            matchers.push(any_of("instance", targets.iter().map(|target| &*target.instance).collect()));
-        }
-        let selector = Selector::new(names::PROCESS_START, matchers);
-        let answer = self.prometheus.vector(&format!("last_over_time({selector}[{range}])"), at).await?;
-        let mut starts = Starts::new();
-        for (labels, seconds) in answer {
-            if let Some(target) = Target::of(&labels).filter(|target| targets.contains(target)) {
-                let start = Timestamp::millis((seconds * 1_000.0) as i64);
-                let last = starts.entry(target).or_insert(start);
-                *last = start.max(*last);
-            }
-        }
-        Ok(starts)
+        starts(&self.prometheus, "last_over_time", targets, at, range).await
     }
 
     /// What the source holds for the questions of a plan, and why some of it is not known; that stays as it was `known`.
@@ -232,6 +214,36 @@ impl Source {
         }
         Ok(facts)
     }
+}
+
+/// When the processes of these targets started, of several in the `range` before `at` the one that `choice` (a function
+/// of PromQL) takes.
+pub async fn starts(
+    prometheus: &Prometheus,
+    choice: &str,
+    targets: &BTreeSet<Target>,
+    at: Timestamp,
+    range: Span,
+) -> Result<Starts, Error> {
+    let any_of = |label: &str, values: BTreeSet<&str>| {
+        let pattern = values.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
+        Matcher::new(label, Op::Match, pattern)
+    };
+    let mut matchers = vec![any_of("job", targets.iter().map(|target| &*target.job).collect())];
+    if targets.len() <= NAMED_INSTANCES {
+        matchers.push(any_of("instance", targets.iter().map(|target| &*target.instance).collect()));
+    }
+    let selector = Selector::new(names::PROCESS_START, matchers);
+    let answer = prometheus.vector(&format!("{choice}({selector}[{range}])"), at).await?;
+    let mut starts = Starts::new();
+    for (labels, seconds) in answer {
+        if let Some(target) = Target::of(&labels).filter(|target| targets.contains(target)) {
+            let start = Timestamp::millis((seconds * 1_000.0) as i64);
+            let last = starts.entry(target).or_insert(start);
+            *last = start.max(*last);
+        }
+    }
+    Ok(starts)
 }
 
 /// The histograms that some SLO reads, each once.

@@ -1,5 +1,6 @@
 //! The counting rules, by data: what a source answers, and what the accounts then hold.
 
+mod past;
 mod points;
 
 use std::collections::BTreeMap;

@@ -87,7 +87,10 @@ impl State {
                 note("backfilling", "what it counted before now is being read from the source; its budget is in part")
             });
             let estimated = standing.is_estimated.then(|| {
-                note("estimated", "too many samples to read them all: what it counted long ago is estimated by the hour")
+                note(
+                    "estimated",
+                    "too many samples to read them all: what it counted long ago is estimated by the hour",
+                )
             });
             let about = |problem: Problem| problem.at(&standing.slo.place).about(&standing.slo.id);
             backfilling.into_iter().chain(estimated).map(about)
@@ -95,4 +98,3 @@ impl State {
         notes.collect()
     }
 }
-
