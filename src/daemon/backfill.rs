@@ -9,7 +9,7 @@ use prometheus::{Gauge, Registry};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::source::starts;
+use crate::daemon::source::{LONGEST_REST, starts};
 use crate::io::clock;
 use crate::io::prometheus::{Answer, Config, Error, Prometheus};
 use crate::plan::{Facts, Pace, Plan, Query, Question, SeriesId, plan};
@@ -26,9 +26,6 @@ const QUEUE: usize = AT_ONCE;
 /// How long a failure keeps it from asking: twice as long after each, and what the source asks for if that is longer.
 const WAIT: Span = Span::seconds(5);
 const LONGEST_WAIT: Span = Span::minutes(2);
-
-/// No source is left alone for longer, whatever it asks for.
-pub const LONGEST_REST: Span = Span::minutes(10);
 
 /// What accounts gained in a piece of their past, by account.
 pub type Read = Vec<(usize, Stretch)>;

@@ -189,7 +189,7 @@ impl Evaluation {
     async fn learn_when_due(&mut self) {
         let now = self.source.now();
         let is_fresh = self.learn_at.is_some_and(|due| now < due && due.since(now) <= LEARNED_FOR);
-        if is_fresh || !self.source.is_up {
+        if is_fresh || !self.source.is_up || self.source.is_resting() {
             return;
         }
         // All questions, also those that earlier facts kept from being asked.

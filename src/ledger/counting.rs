@@ -20,7 +20,7 @@ const NEWBORN: f64 = 1_000.0;
 
 /// A process that started so shortly before the last answer was not found by then: discovery and the first scrape take
 /// their time. One that started earlier may have been counted already, under other labels.
-const FOUND_WITHIN: Span = Span::minutes(2);
+pub const FOUND_WITHIN: Span = Span::minutes(2);
 
 /// How many times the largest gain per scrape of its target a newborn series may bring.
 const NEWBORN_PACES: f64 = 4.0;
@@ -106,10 +106,9 @@ pub struct Gain {
     pub parts: i64,
 }
 
-/// Counts an answer, and remembers where each series stands. The first answer of a query counts nothing: it is where
-/// counting starts.
-pub fn book(memory: &mut Option<Memory>, answer: &Answer) -> Booking {
-    let memory = memory.get_or_insert_with(|| Memory::starting(answer.until));
+/// Counts an answer, and remembers where each series stands. The first answer of a query, for the instant from which on
+/// its memory starts, counts nothing: it is where counting starts.
+pub fn book(memory: &mut Memory, answer: &Answer) -> Booking {
     let mut booking = Booking::new(answer.query.routes.len(), answer.instants.len());
     match &answer.query.question {
         Question::Raw { reading: Reading::Counters, .. } => book_counters(memory, answer, &mut booking),

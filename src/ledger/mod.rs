@@ -30,7 +30,7 @@ pub use row::{Cell, Line, Row, Side};
 pub use statement::{Measured, Statement};
 
 use account::booked_sides;
-use counting::{Answer, book};
+use counting::{Answer, FOUND_WITHIN, book};
 pub use density::Density;
 use pack::Packer;
 use statement::Cells;
@@ -119,7 +119,8 @@ impl Ledger {
         let opening = |route: &Route| self.accounts[self.account_of[route.slo]].opening;
         let opened: Vec<_> = query.routes.iter().map(|route| Some(opening(route)?.at)).collect();
         let answer = Answer { query, answers, until: *until, instants: &instants, starts, opened: &opened };
-        let booking = book(&mut self.memories[*index], &answer);
+        let memory = self.memories[*index].get_or_insert_with(|| first_memory(plan, *until));
+        let booking = book(memory, &answer);
         for (number, route) in query.routes.iter().enumerate() {
             let account = self.account_of[route.slo];
             for side in booked_sides(route.part) {
@@ -220,6 +221,16 @@ impl Ledger {
 /// What is kept at what age under a plan.
 pub fn density(plan: &Plan) -> Density {
     Density { every: plan.pace.every, longest: plan.longest, keep: plan.pace.keep }
+}
+
+/// Where counting starts. A process that began shortly before and is found after it counts in full, for it is not in the
+/// past that is read from the source; a daemon that scrapes reads none, and counts only what began later.
+fn first_memory(plan: &Plan, at: Timestamp) -> Memory {
+    let mut memory = Memory::starting(at);
+    if !plan.pace.is_scraping {
+        memory.since = at - FOUND_WITHIN;
+    }
+    memory
 }
 
 fn lacks_bound(plan: &Plan, query: &Query, route: usize, labels: &Labels) -> Problem {

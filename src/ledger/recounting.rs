@@ -97,7 +97,7 @@ impl Piece {
         instants.sort_unstable();
         instants.dedup();
         let book = |(query, history): (&Query, &History)| {
-            book(&mut Some(self.memory(plan, query, history)), &self.answer(query, history, &instants))
+            book(&mut self.memory(plan, query, history), &self.answer(query, history, &instants))
         };
         let bookings: Vec<Booking> = plan.queries.iter().zip(history).map(book).collect();
         lacks.iter().map(|lack| self.stretch(plan, lack, &instants, &bookings)).collect()

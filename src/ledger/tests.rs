@@ -252,12 +252,18 @@ fn a_process_that_started_since_the_last_answer_counts_in_full() {
     };
     assert_eq!(started(181), 30.0, "found within two minutes");
     assert_eq!(started(180), 0.0);
-    // Before the first answer nothing counts.
-    let mut books = Books::of(EVENTS);
-    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
-    books.starts.insert(target, at(29));
-    books.answer(60, &[series("code=200", &[(60, 100.0)]), new]);
-    assert_eq!(books.counted(), (0.0, 0.0));
+    // One that started before the first answer counts when it was found after it.
+    let found = |sample: i64, is_scraping: bool| {
+        let mut books = Books::of(EVENTS);
+        books.plan.pace.is_scraping = is_scraping;
+        books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+        books.starts.insert(target.clone(), at(29));
+        books.answer(60, &[series("code=200", &[(60, 100.0)]), series("code=200,instance=b", &[(sample, 30.0)])]);
+        books.counted().0
+    };
+    assert_eq!(found(60, false), 30.0);
+    assert_eq!(found(30, false), 0.0, "that is the past's");
+    assert_eq!(found(60, true), 0.0, "no past is read");
 }
 
 #[test]

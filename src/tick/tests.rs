@@ -1,6 +1,7 @@
 //! The whole tick on an invented clock: a service that is scraped, a source that answers or does not, and what the
 //! daemon then says.
 
+mod backfill;
 mod points;
 
 use std::sync::Arc;
