@@ -251,3 +251,40 @@ fn write(transaction: &Transaction, entry: &Entry) -> Result<(), rusqlite::Error
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::ledger::Changed;
+
+    #[tokio::test]
+    async fn a_ledger_of_the_first_layout_is_taken_up_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let first = Connection::open(&path).unwrap();
+        let make = format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version=1; {TABLES}");
+        first.execute_batch(&make).unwrap();
+        first.execute("INSERT INTO verdicts VALUES ('shop', 'availability', '{}')", []).unwrap();
+        drop(first);
+
+        let verdicts = [(SloId::new("shop", "availability"), "{}".to_string())];
+        let past = Entry {
+            ledger: Changed {
+                pasts: [((0, 20_000), Some(vec![1, 2])), ((0, 19_999), None)].into(),
+                ..Changed::default()
+            },
+            ..Entry::default()
+        };
+        for (pasts, entry) in [(vec![], past), (vec![((0, 20_000), vec![1, 2])], Entry::default())] {
+            let (store, kept) = Store::open(&path).unwrap();
+            assert_eq!((kept.verdicts, kept.ledger.pasts), (verdicts.to_vec(), pasts.into_iter().collect()));
+            store.commit(entry).await.unwrap();
+            store.close();
+        }
+        let layout = Connection::open(&path).unwrap();
+        let layout: i64 = layout.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(layout, LAYOUT);
+    }
+}
