@@ -39,7 +39,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the daemon: ask Prometheus, keep the ledger, serve metrics and the API
+    /// Run the daemon: ask Prometheus or scrape targets, keep the ledger, serve metrics and the API
     #[command(after_help = run::EXAMPLES)]
     Run {
         #[command(flatten)]
@@ -84,7 +84,7 @@ struct Common {
     /// SLO files, directories or patterns, separated by commas [default: slos/*.yaml]
     #[arg(long, global = true, env = "BURNWATCH_SLOS", value_name = "PATH", value_delimiter = ',')]
     slos: Vec<String>,
-    /// The Prometheus to ask [default: http://localhost:9090]
+    /// The Prometheus to ask, in place of any source.scrape [default: http://localhost:9090]
     #[arg(long, global = true, env = "BURNWATCH_PROMETHEUS", value_name = "URL")]
     prometheus: Option<String>,
     /// The ledger's file [default: $STATE_DIRECTORY/ledger.db, else burnwatch.db]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use serde::de::DeserializeOwned;
 
 use crate::cli::{exit, print};
 use crate::daemon::Config;
@@ -15,6 +16,9 @@ use crate::report::{json, table};
 
 /// How often `--watch` asks again.
 const EVERY: Duration = Duration::from_secs(2);
+
+const SLOS: &str = "/api/v1/slos";
+const PROBLEMS: &str = "/api/v1/problems";
 
 /// Clears the terminal and goes to its first line.
 const CLEAR: &str = "\x1b[2J\x1b[H";
@@ -49,8 +53,8 @@ pub async fn status(config: &Config, flags: &Flags) -> anyhow::Result<ExitCode> 
     if flags.watch {
         return watch(&client, flags.output).await;
     }
-    let slos = slos(&client).await?;
-    print(&shown(&slos, flags.output)?)?;
+    let slos = answer(&client, SLOS).await?;
+    print(&shown(&slos, &answer(&client, PROBLEMS).await?, flags.output)?)?;
     Ok(exit(is_any_exhausted(&slos)))
 }
 
@@ -58,19 +62,19 @@ pub async fn status(config: &Config, flags: &Flags) -> anyhow::Result<ExitCode> 
 async fn watch(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
     let clear = if stdout().is_terminal() { CLEAR } else { "" };
     loop {
-        let text = match slos(client).await {
-            Ok(slos) => shown(&slos, output)?,
-            Err(error) => format!("{error:#}\n"),
+        let text = match (answer(client, SLOS).await, answer(client, PROBLEMS).await) {
+            (Ok(slos), Ok(problems)) => shown(&slos, &problems, output)?,
+            (Err(error), _) | (_, Err(error)) => format!("{error:#}\n"),
         };
         print(&format!("{clear}{text}"))?;
         tokio::time::sleep(EVERY).await;
     }
 }
 
-async fn slos(client: &Client) -> anyhow::Result<json::Slos> {
+async fn answer<T: DeserializeOwned>(client: &Client, path: &str) -> anyhow::Result<T> {
     let absent = "no daemon answers; start it with `burnwatch run`, or say where it listens with --listen";
     let foreign = "what answers is no burnwatch; say where it listens with --listen";
-    let answer = client.answer(client.get("/api/v1/slos")?.send()).await.context(absent)?;
+    let answer = client.answer(client.get(path)?.send()).await.context(absent)?;
     if !answer.status.is_success() {
         return Err(client.refusal(&answer)).context(foreign);
     }
@@ -82,11 +86,11 @@ fn url(listen: &str) -> String {
     if listen.contains("://") { listen.to_string() } else { format!("http://{listen}") }
 }
 
-fn shown(slos: &json::Slos, output: Output) -> anyhow::Result<String> {
+fn shown(slos: &json::Slos, problems: &json::Problems, output: Output) -> anyhow::Result<String> {
     Ok(match output {
         Output::Table => {
             let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-            table::text(slos, comfy_table::Table::new().width(), colour)
+            table::text(slos, comfy_table::Table::new().width(), colour) + &table::others(slos, problems)
         }
         Output::Markdown => table::markdown(slos),
         Output::Json => serde_json::to_string_pretty(slos)? + "\n",
@@ -120,7 +124,7 @@ mod tests {
     async fn an_absent_daemon_is_told_with_what_to_do() {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let client = Client::build(&http::Config::new(format!("http://127.0.0.1:{port}"))).unwrap();
-        let error = slos(&client).await.unwrap_err();
+        let error = answer::<json::Slos>(&client, SLOS).await.unwrap_err();
         assert_eq!(
             format!("{error:#}"),
             format!(

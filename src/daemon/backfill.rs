@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::{Gauge, Registry};
+use ::prometheus::{Gauge, Registry};
+use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::source::{LONGEST_REST, starts};
+use crate::daemon::{Config, config};
 use crate::io::clock;
-use crate::io::prometheus::{Answer, Config, Error, Prometheus};
+use crate::io::prometheus::{self, Answer, Error, Prometheus};
 use crate::plan::{Facts, Pace, Plan, Query, Question, SeriesId, plan};
 use crate::promql::names;
 use crate::tick::{self, Gap, History, Job, PastPiece, REMEMBERED, Stretch, Task};
@@ -57,17 +59,20 @@ struct Reader {
 }
 
 impl Backfill {
-    /// With its own connections to the source.
-    pub fn build(source: &Config, pace: &Pace, registry: &Registry) -> anyhow::Result<(Backfill, Desk)> {
-        let prometheus = Prometheus::build(&Config { concurrency: AT_ONCE, ..source.clone() })?;
+    /// With its own connections to the source; `None` where the source remembers nothing.
+    pub fn build(config: &Config, registry: &Registry) -> anyhow::Result<(Option<Backfill>, Desk)> {
+        let nothing = Wanted { gaps: Vec::new(), facts: Facts::default(), pace: config.pace.clone() };
+        let (wanting, wanted) = watch::channel(nothing);
+        let (reading, read) = mpsc::channel(QUEUE);
+        let desk = Desk { wanted: wanting, read };
+        let config::Source::Prometheus(source) = &config.source else { return Ok((None, desk)) };
+        let source = prometheus::Config { concurrency: AT_ONCE, ..source.clone() };
+        let prometheus = Prometheus::build(&source).context("source.prometheus")?;
         let help = "How much of the past is still to be read from the source, in seconds, of all SLOs together";
         let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
         registry.register(Box::new(remaining.clone()))?;
-        let nothing = Wanted { gaps: Vec::new(), facts: Facts::default(), pace: pace.clone() };
-        let (wanting, wanted) = watch::channel(nothing);
-        let (reading, read) = mpsc::channel(QUEUE);
         let reader = Reader { prometheus, read: reading, remaining };
-        Ok((Backfill { wanted, reader }, Desk { wanted: wanting, read }))
+        Ok((Some(Backfill { wanted, reader }), desk))
     }
 
     /// Reads what is wanted until it is told to stop; a question under way is abandoned then.

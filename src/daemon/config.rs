@@ -1,10 +1,10 @@
 //! The configuration, joined from what each module reads of it: flags and environment before the file, the file before
 //! the defaults.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
-use crate::io::{prometheus, web};
+use crate::io::{prometheus, scrape, web};
 use crate::plan::Pace;
 use crate::units::{Place, Problem, Severity, Span};
 use crate::yaml::{self, Fields, Node};
@@ -37,13 +37,32 @@ pub struct Log {
     pub level: tracing::Level,
 }
 
+/// Where counts come from.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
+pub enum Source {
+    Prometheus(prometheus::Config),
+    Scrape(scrape::Config),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Source::Prometheus(prometheus) => f.write_str(&prometheus.http.url),
+            Source::Scrape(scrape) => {
+                f.write_str(&scrape.targets.iter().map(|target| &*target.http.url).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Paths and patterns of SLO files, relative to `base`.
     pub slos: Vec<String>,
     pub base: PathBuf,
-    pub source: prometheus::Config,
+    pub source: Source,
     pub pace: Pace,
     /// How much later than an instant it is evaluated.
     pub delay: Span,
@@ -65,7 +84,13 @@ impl Config {
             config.base = PathBuf::new();
         }
         if let Some(url) = overrides.prometheus {
-            config.source.http.url = url;
+            let mut prometheus = match config.source {
+                Source::Prometheus(prometheus) => prometheus,
+                Source::Scrape(_) => prometheus::Config::default(),
+            };
+            prometheus.http.url = url;
+            config.source = Source::Prometheus(prometheus);
+            config.pace.is_scraping = false;
         }
         if let Some(state) = overrides.state {
             config.state = state;
@@ -105,7 +130,7 @@ impl Config {
         let mut config = Config {
             slos: vec!["slos/*.yaml".to_string()],
             base: base.to_path_buf(),
-            source: prometheus::Config::default(),
+            source: Source::Prometheus(prometheus::Config::default()),
             pace: Pace::DEFAULT,
             delay: Span::seconds(10),
             state: default_state(base),
@@ -142,9 +167,21 @@ impl Config {
 
     fn read_source(&mut self, node: &Node, problems: &mut Vec<Problem>) {
         let Some(mut fields) = Fields::of(node, "a source", problems) else { return };
+        let second = fields.place_of("scrape").filter(|_| fields.has("prometheus"));
+        if let Some(scrape) = fields.take("scrape") {
+            let scrape = scrape::Config::read(scrape, fields.problems);
+            self.pace.scrape_interval = scrape.every;
+            self.pace.is_scraping = true;
+            self.source = Source::Scrape(scrape);
+        }
         if let Some(prometheus) = fields.take("prometheus") {
-            self.source = prometheus::Config::read(prometheus, fields.problems);
-            self.pace.max_series = self.source.max_series;
+            let prometheus = prometheus::Config::read(prometheus, fields.problems);
+            self.pace.max_series = prometheus.max_series;
+            self.source = Source::Prometheus(prometheus);
+        }
+        if let Some(place) = second {
+            let what = "prometheus and scrape are two sources";
+            fields.problems.push(Problem::error("source", what, "keep one").at(place));
         }
         fields.done();
     }
@@ -208,4 +245,45 @@ fn default_state(base: &Path) -> PathBuf {
 /// An empty mapping: every key has its default.
 fn nothing() -> Node {
     Node { place: Place::of_file(""), value: yaml::Value::Map(Vec::new()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn load(text: &str, prometheus: Option<&str>) -> Result<Config, Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("burnwatch.yaml");
+        fs::write(&path, text).unwrap();
+        let prometheus = prometheus.map(String::from);
+        let loaded = Config::load(Overrides { config: Some(path), prometheus, ..Overrides::default() });
+        let place = dir.path().join("").display().to_string();
+        loaded.map_err(|problems| problems.iter().map(|problem| problem.to_string().replace(&place, "")).collect())
+    }
+
+    const SCRAPE: &str = "scrape: { every: 5s, targets: [{ url: 'http://localhost:8000' }] }";
+
+    #[test]
+    fn scraping_sets_the_pace_unless_the_evaluation_says_otherwise() {
+        let config = load(&format!("source: {{ {SCRAPE} }}"), None).unwrap();
+        assert_eq!((config.pace.is_scraping, config.pace.scrape_interval), (true, Span::seconds(5)));
+        assert_eq!(config.source.to_string(), "http://localhost:8000/metrics");
+        let config = load(&format!("source: {{ {SCRAPE} }}\nevaluate: {{ scrape_interval: 7s }}"), None).unwrap();
+        assert_eq!(config.pace.scrape_interval, Span::seconds(7));
+    }
+
+    #[test]
+    fn a_prometheus_on_the_command_line_takes_the_place_of_scraping() {
+        let config = load(&format!("source: {{ {SCRAPE} }}"), Some("http://prometheus:9090")).unwrap();
+        assert_eq!(config.source.to_string(), "http://prometheus:9090");
+        assert!(!config.pace.is_scraping);
+    }
+
+    #[test]
+    fn two_sources_are_one_too_many() {
+        let both = load(&format!("source:\n  prometheus: {{ url: 'http://p' }}\n  {SCRAPE}\n"), None);
+        assert_eq!(both.unwrap_err(), ["burnwatch.yaml:3:3: prometheus and scrape are two sources; keep one"]);
+    }
 }

@@ -189,7 +189,7 @@ impl Evaluation {
     async fn learn_when_due(&mut self) {
         let now = self.source.now();
         let is_fresh = self.learn_at.is_some_and(|due| now < due && due.since(now) <= LEARNED_FOR);
-        if is_fresh || !self.source.is_up || self.source.is_resting() {
+        if is_fresh || !self.source.is_up() || self.source.is_resting() {
             return;
         }
         // All questions, also those that earlier facts kept from being asked.
@@ -236,14 +236,10 @@ impl Evaluation {
 
     /// Takes note of how the source did.
     fn note(&mut self, round: &Round, now: Timestamp) {
-        if !round.pieces.is_empty() {
-            let problems = self.source.problems(&self.plan, round);
-            self.source_check = match problems.first() {
-                Some(problem) => Check::Degraded(problem.to_string()),
-                None => Check::Healthy,
-            };
+        if let Some((problems, check)) = self.source.found(&self.plan, round) {
+            self.source_check = check;
             self.problems.replace(Origin::Source, problems, now);
-            self.gauges.asked(&round.pieces, round.samples);
+            self.gauges.asked(self.source.is_up(), round);
         }
         self.problems.replace(Origin::Clock, self.source.clock_problem(), now);
     }
@@ -304,7 +300,6 @@ mod tests {
     use crate::budget::Severity;
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
-    use crate::io::prometheus::Prometheus;
     use crate::units::SloId;
 
     /// An evaluation of nothing, with a ledger in `dir`.
@@ -318,12 +313,12 @@ mod tests {
         let registry = prometheus::Registry::new();
         Evaluation::new(Parts {
             slos: Vec::new(),
-            pace: config.pace,
+            pace: config.pace.clone(),
             delay: config.delay,
             state: State::default(),
-            source: Source::new(Prometheus::build(&config.source).unwrap(), config.source.max_samples),
+            source: Source::build(&config, &[]).unwrap().0,
             store,
-            desk: Backfill::build(&config.source, &Pace::DEFAULT, &registry).unwrap().1,
+            desk: Backfill::build(&config, &registry).unwrap().1,
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),

@@ -6,9 +6,9 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets,
 };
 
+use crate::daemon::source::Round;
 use crate::plan::Facts;
 use crate::promql::names;
-use crate::tick::Piece;
 
 pub struct Gauges {
     tick_duration: Histogram,
@@ -45,14 +45,13 @@ impl Gauges {
         self.tick_duration.observe(duration.as_secs_f64());
     }
 
-    pub fn asked(&self, pieces: &[Piece], samples: usize) {
-        let is_up = pieces.iter().any(|piece| piece.answer.is_ok());
+    pub fn asked(&self, is_up: bool, round: &Round) {
         self.source_up.set(if is_up { 1.0 } else { 0.0 });
-        for piece in pieces {
+        for piece in &round.pieces {
             let outcome = if piece.answer.is_ok() { "answered" } else { "failed" };
             self.queries.with_label_values(&[outcome]).inc();
         }
-        self.samples.inc_by(samples as u64);
+        self.samples.inc_by(round.samples as u64);
     }
 
     pub fn learned(&self, facts: &Facts) {

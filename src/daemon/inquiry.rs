@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::daemon::Config;
-use crate::daemon::source::{IN_HAND, SEEN, Source};
+use crate::daemon::config::{Config, Source};
+use crate::daemon::source::{IN_HAND, Queried, SEEN};
 use crate::io::prometheus::{Error, Prometheus};
 use crate::plan::{self, Costs, Facts, Holdings, Plan};
 use crate::promql::Selector;
@@ -31,10 +31,12 @@ impl Inquiry {
         Inquiry { plan, problems, costs: None }
     }
 
-    /// What the source that `config` names holds for the SLOs; an error where it does not answer at all.
+    /// What the Prometheus that `config` names holds for the SLOs; an error where it does not answer at all. Targets are
+    /// not scraped for this.
     pub async fn online(config: &Config, slos: Vec<Arc<Slo>>) -> Result<Inquiry, Error> {
-        let prometheus = Prometheus::build(&config.source)?;
-        let mut source = Source::new(prometheus.clone(), config.source.max_samples);
+        let Source::Prometheus(named) = &config.source else { return Ok(Inquiry::offline(config, slos)) };
+        let prometheus = Prometheus::build(named)?;
+        let mut source = Queried::new(prometheus.clone(), named.max_samples);
         source.look_at_its_clock().await;
         let now = source.now();
         let mut found = Holdings {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::prometheus::Registry;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,7 @@ use crate::daemon::backfill::Backfill;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
-use crate::daemon::source::Source;
-use crate::io::prometheus::Prometheus;
+use crate::daemon::source::{Source, Watch};
 use crate::io::store::Store;
 use crate::io::{clock, files, web};
 use crate::report::Snapshot;
@@ -40,7 +39,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// A daemon that can run: its files are read, its ledger is open, its socket is bound.
 pub struct Daemon {
     evaluation: Evaluation,
-    backfill: Backfill,
+    backfill: Option<Backfill>,
+    watches: Vec<Watch>,
     listener: web::Listener,
     site: web::Site,
 }
@@ -63,50 +63,56 @@ pub fn declared(paths: &[String], base: &Path) -> (Vec<Slo>, Vec<Problem>, usize
 impl Daemon {
     /// Everything that can fail at start, does here.
     pub async fn build(config: &Config) -> anyhow::Result<Daemon> {
-        let prometheus = Prometheus::build(&config.source).context("source.prometheus")?;
+        let (slos, file_problems, _) = declared(&config.slos, &config.base);
+        let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
+        let (source, watches) = Source::build(config, &slos)?;
         let listener = web::bind(&config.web.listen).await?;
         let (store, kept) = Store::open(&config.state)?;
         let now = clock::now();
-        let (slos, file_problems, _) = declared(&config.slos, &config.base);
         let (state, damaged) = State::restored(kept);
         let mut problems = Problems::default();
         problems.replace(Origin::Files, file_problems, now);
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
-        let (backfill, desk) = Backfill::build(&config.source, &config.pace, &registry)?;
+        let (backfill, desk) = Backfill::build(config, &registry)?;
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let site = web::Site::new(published.clone(), registry)?;
         tracing::info!(
             slos = slos.len(),
-            source = config.source.http.url,
+            source = %config.source,
             ledger = %config.state.display(),
             listen = %listener.local_addr()?,
             "burnwatch {} starts",
             env!("CARGO_PKG_VERSION")
         );
         let evaluation = Evaluation::new(Parts {
-            slos: slos.into_iter().map(Arc::new).collect(),
+            slos,
             pace: config.pace.clone(),
             delay: config.delay,
             state,
-            source: Source::new(prometheus, config.source.max_samples),
+            source,
             store,
             desk,
             problems,
             gauges,
             published,
         });
-        Ok(Daemon { evaluation, backfill, listener, site })
+        Ok(Daemon { evaluation, backfill, watches, listener, site })
     }
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, listener, site } = self;
+        let Daemon { evaluation, backfill, watches, listener, site } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
+        for watch in watches {
+            loops.spawn(watch.run(stop.clone()));
+        }
         loops.spawn(evaluation.run(stop.clone()));
-        loops.spawn(backfill.run(stop.clone()));
+        if let Some(backfill) = backfill {
+            loops.spawn(backfill.run(stop.clone()));
+        }
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {
             () = shutdown => None,

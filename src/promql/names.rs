@@ -7,6 +7,8 @@ pub const BOUND_LABEL: &str = "le";
 
 /// When a process started, in seconds since 1970; most client libraries export it.
 pub const PROCESS_START: &str = "process_start_time_seconds";
+/// Whether a target answered its scrape: 1 or 0; made by who scrapes.
+pub const UP: &str = "up";
 pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
 pub const PROCESS_MEMORY: &str = "process_resident_memory_bytes";
 pub const PROCESS_FILES: &str = "process_open_fds";

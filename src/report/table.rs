@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table};
 
-use crate::report::json::{Slo, Slos};
+use crate::report::json::{Problem, Problems, Slo, Slos};
 use crate::tick::Word;
 use crate::units::{Objective, Span};
 
@@ -41,6 +41,23 @@ pub fn text(slos: &Slos, width: Option<u16>, colour: bool) -> String {
     let problems = slos.slos.iter().flat_map(problems);
     let lines = [table.trim_fmt(), String::new(), sum(slos)].into_iter().chain(problems);
     lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// What is wrong beside that, such as a source that does not answer: a line for each problem of none of these SLOs.
+pub fn others(slos: &Slos, all: &Problems) -> String {
+    let is_shown = |problem: &Problem| {
+        let its = |slo: &Slo| problem.service.as_ref() == Some(&slo.service) && problem.slo.as_ref() == Some(&slo.slo);
+        slos.slos.iter().any(its)
+    };
+    let line = |problem: &Problem| {
+        let place = match (&problem.file, problem.line, problem.column) {
+            (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+            (Some(file), ..) => format!("{file}: "),
+            (None, ..) => String::new(),
+        };
+        format!("{}: {place}{}\n", problem.severity, told(problem))
+    };
+    all.problems.iter().filter(|problem| !is_shown(problem)).map(line).collect()
 }
 
 /// The table alone, as Markdown.
@@ -155,10 +172,13 @@ fn sum(slos: &Slos) -> String {
 }
 
 fn problems(slo: &Slo) -> impl Iterator<Item = String> {
-    slo.problems.iter().map(|problem| {
-        let remedy = if problem.remedy.is_empty() { String::new() } else { format!("; {}", problem.remedy) };
-        format!("{}: {}/{}: {}{remedy}", problem.severity, slo.service, slo.slo, problem.what)
-    })
+    let line = |problem: &Problem| format!("{}: {}/{}: {}", problem.severity, slo.service, slo.slo, told(problem));
+    slo.problems.iter().map(line)
+}
+
+/// What is wrong and what to do.
+fn told(Problem { what, remedy, .. }: &Problem) -> String {
+    if remedy.is_empty() { what.clone() } else { format!("{what}; {remedy}") }
 }
 
 #[cfg(test)]
@@ -234,6 +254,18 @@ error: checkout/latency: x has no bucket at 0.2; the nearest are 0.1 and 0.25; w
         assert_eq!(left(&slo), Some(0.5071));
         slo.coverage = 0.0;
         assert_eq!(left(&slo), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_none_of_the_slos_stands_below_too() {
+        let (snapshot, slos) = (example::snapshot(), example());
+        let all = crate::report::problems(&snapshot);
+        let shown = slos.slos.iter().map(|slo| slo.problems.len()).sum::<usize>();
+        let text = others(&slos, &all);
+        assert_eq!((shown, text.lines().count() + shown), (1, all.problems.len()), "{text}");
+        assert!(!text.contains("no bucket at 0.2"), "{text}");
+        let everything = others(&Slos { slos: Vec::new(), ..slos }, &all);
+        assert!(everything.contains("error: slos/checkout.yaml:"), "{everything}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Labels that people give: to an SLO, and to its alerts.
+//! Labels that people give: to an SLO, to its alerts, and to a target that is scraped.
 
 use crate::units::{Labels, Problem};
 use crate::yaml::{Fields, Node};
@@ -31,6 +31,12 @@ pub fn of_slo(fields: &mut Fields, defaults: &Labels) -> Labels {
 pub fn of_alert(fields: &mut Fields, defaults: &Labels) -> Labels {
     let Some(node) = fields.take("labels") else { return defaults.clone() };
     defaults.overlaid(&labels(node, &ALERT_RESERVED, fields.problems))
+}
+
+/// The labels that all series of a target carry.
+pub fn of_target(fields: &mut Fields) -> Labels {
+    let Some(node) = fields.take("labels") else { return Labels::default() };
+    labels(node, &[], fields.problems)
 }
 
 /// The annotations of an alert: named like labels, and as long as somebody cares to write.

@@ -5,7 +5,7 @@ mod slo;
 mod file;
 mod settings;
 mod name;
-mod labels;
+pub mod labels;
 mod alerting;
 mod sli;
 mod endpoints;

@@ -12,12 +12,16 @@ mod promql;
 mod stand;
 // The Prometheus source against sources that misbehave in every way a network and a server can.
 mod prometheus_source;
+// Targets that expose their metrics as text: what is read of it, and what is said of those that misbehave.
+mod exposition;
 // What people declare: the files in `slos/`, and files with mistakes in them.
 mod declared;
 // What is said to people whose files, flags or surroundings are wrong.
 mod refusals;
 // The daemon on a real Prometheus: its counts against the truth, and what it says when it cannot know.
 mod live;
+// The daemon without a Prometheus, scraping the same service: its counts against the truth.
+mod scraped;
 // Processes that begin, and the source's word for when they did.
 mod starts;
 // What was before the daemon, read from a real Prometheus that remembers it.

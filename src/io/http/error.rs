@@ -34,8 +34,8 @@ pub enum Error {
     Slow { origin: String, timeout: Span },
     #[error("the answer of {origin} was cut off: {cause}")]
     Cut { origin: String, cause: String },
-    #[error("the answer of {origin} is larger than 64 MiB")]
-    TooLong { origin: String },
+    #[error("the answer of {origin} is larger than {mebibytes} MiB")]
+    TooLong { origin: String, mebibytes: usize },
     #[error("{origin} redirects to {to}")]
     Redirected { origin: String, to: String },
     #[error("{origin} answered {status}")]

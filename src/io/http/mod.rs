@@ -11,16 +11,16 @@ use std::time::Duration;
 use std::{fs, io, iter};
 
 use chrono::DateTime;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Identity, RequestBuilder, Response, StatusCode, Url, redirect};
 
 use crate::io::clock::{self, Offset};
 use crate::units::{Span, Timestamp};
 
-pub use config::{Config, Credentials, KeyPair, Tls, header};
+pub use config::{Config, Credentials, KeyPair, Tls, header, url};
 pub use error::Error;
 
-/// The most that is read of an answer, after decompression: 64 MiB.
+/// The most that is read of an answer, after decompression, where nothing else is said: 64 MiB.
 pub const MAX_BODY: usize = 64 << 20;
 
 /// A client for one server.
@@ -31,11 +31,14 @@ pub struct Client {
     origin: String,
     credentials: Credentials,
     timeout: Span,
+    max_body: usize,
 }
 
 /// What a server said, whatever its status.
 pub struct Answer {
     pub status: StatusCode,
+    /// The language of the body; empty where it is not told.
+    pub content_type: String,
     /// How far the server's clock is from ours, where it told the time.
     pub clock: Option<Offset>,
     /// How long the server asks to be left alone.
@@ -71,9 +74,15 @@ impl Client {
         }
         let http = http.build().map_err(|error| Error::Client { cause: told(&error) })?;
         let (origin, credentials) = (url.origin().ascii_serialization(), config.credentials.clone());
-        let client = Client { http, url, origin, credentials, timeout: config.timeout };
+        let client = Client { http, url, origin, credentials, timeout: config.timeout, max_body: MAX_BODY };
         client.authorization()?;
         Ok(client)
+    }
+
+    /// This client for one page only: errors name its whole address, and of its answers at most `max_body` bytes are
+    /// read after decompression.
+    pub fn of_one_page(self, max_body: usize) -> Client {
+        Client { origin: self.url.to_string(), max_body, ..self }
     }
 
     /// The client beneath, for a library that makes the requests itself. It knows no credentials: see
@@ -87,7 +96,7 @@ impl Client {
         self.url.as_str().trim_end_matches('/')
     }
 
-    /// Scheme, host and port: what errors name.
+    /// Scheme, host and port, or the whole address of one page: what errors name.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -101,9 +110,14 @@ impl Client {
         self.authorized(self.http.get(format!("{}{path}", self.url())))
     }
 
+    /// A request for the address itself.
+    pub fn page(&self) -> Result<RequestBuilder, Error> {
+        self.authorized(self.http.get(self.url.clone()))
+    }
+
     /// The `Authorization` header as the files say it now; `None` where there are no credentials.
     pub fn authorization(&self) -> Result<Option<HeaderValue>, Error> {
-        let request = self.authorized(self.http.get(self.url.clone()))?.build();
+        let request = self.page()?.build();
         let mut request = request.map_err(|error| Error::Client { cause: told(&error) })?;
         Ok(request.headers_mut().remove(AUTHORIZATION))
     }
@@ -118,7 +132,7 @@ impl Client {
         })
     }
 
-    /// Waits for `sent` and reads its answer, at most [`MAX_BODY`] of it. An answer with an unhappy status is an answer
+    /// Waits for `sent` and reads its answer, as much of it as may be read. An answer with an unhappy status is an answer
     /// too (see [`Client::refusal`]); a redirect is not, for credentials are not carried elsewhere.
     pub async fn answer<E>(&self, sent: impl Future<Output = Result<Response, E>>) -> Result<Answer, Error>
     where
@@ -129,6 +143,8 @@ impl Client {
         let received_at = clock::now();
         let status = response.status();
         let date = response.headers().get(DATE).and_then(moment);
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_string();
         if let (true, Some(to)) = (status.is_redirection(), response.headers().get(LOCATION)) {
             let to = String::from_utf8_lossy(to.as_bytes());
             let to = to.split(['?', '#']).next().unwrap_or_default().to_string();
@@ -138,13 +154,13 @@ impl Client {
         let retry_after = retry_after.and_then(|value| wait(value, date.unwrap_or(received_at)));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Error::TooLong { origin: self.origin.clone() });
+            if body.len() + chunk.len() > self.max_body {
+                return Err(Error::TooLong { origin: self.origin.clone(), mebibytes: self.max_body >> 20 });
             }
             body.extend_from_slice(&chunk);
         }
         let clock = date.map(|date| Offset::between(date, sent_at, received_at));
-        Ok(Answer { status, clock, retry_after, body })
+        Ok(Answer { status, content_type, clock, retry_after, body })
     }
 
     /// The error that `answer` is to somebody who wanted something done.

@@ -1,6 +1,6 @@
 //! The Prometheus source against sources that misbehave in every way a network and a server can.
 
-mod fake;
+pub mod fake;
 mod tls;
 
 use std::io::Write;

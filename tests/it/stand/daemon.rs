@@ -35,11 +35,16 @@ impl Daemon {
 
     /// Not started yet, with its ledger at `state`, which may be relative to its directory.
     pub fn configured(url: &str, evaluate: &str, slos: &str, state: &Path) -> Daemon {
+        Daemon::reading(&format!("prometheus: {{ url: {url} }}"), evaluate, slos, state)
+    }
+
+    /// As [`Daemon::configured`], from any `source`.
+    pub fn reading(source: &str, evaluate: &str, slos: &str, state: &Path) -> Daemon {
         let dir = tempfile::tempdir().unwrap();
         let port = http::free_port();
         let config = format!(
             "slos: [slos/*.yaml]\n\
-             source: {{ prometheus: {{ url: {url} }} }}\n\
+             source: {{ {source} }}\n\
              evaluate: {evaluate}\n\
              state: {{ path: {state} }}\n\
              web: {{ listen: 127.0.0.1:{port} }}\n",

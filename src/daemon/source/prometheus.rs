@@ -1,10 +1,11 @@
-//! Where counts come from: puts a tick's questions to the source, and learns what the source holds.
+//! A Prometheus as a source: puts a tick's questions to it, and learns what it holds and what time it has.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, StreamExt};
 
+use crate::daemon::source::{Round, histograms, latest};
 use crate::io::clock::{self, Offset};
 use crate::io::prometheus::{Answer, Error, Prometheus};
 use crate::plan::{Facts, Plan, Query, Question, Series, Target, buckets};
@@ -30,8 +31,8 @@ pub const LONGEST_REST: Span = Span::minutes(10);
 /// How far back it is looked for what the source holds: names, labels, the bounds of histograms.
 pub const SEEN: Span = Span::hours(1);
 
-/// A source and how far its clock is from ours.
-pub struct Source {
+/// A Prometheus and how far its clock is from ours.
+pub struct Queried {
     prometheus: Prometheus,
     offset: Offset,
     /// Whether it answered anything when it was last asked; until then it is taken to be.
@@ -42,28 +43,9 @@ pub struct Source {
     max_samples: usize,
 }
 
-/// What a round of questions brought.
-pub struct Round {
-    /// What was asked, and its answers.
-    pub pieces: Vec<Piece>,
-    /// What needed no asking.
-    pub idle: Vec<Piece>,
-    /// Raw samples read.
-    pub samples: usize,
-}
-
-impl Round {
-    /// Takes the answers that need what was not answered for none, to be asked again.
-    pub fn refuse(&mut self, error: &Error, needs: impl Fn(&Piece) -> bool) {
-        for piece in self.pieces.iter_mut().filter(|piece| needs(piece)) {
-            piece.answer = Err(NoAnswer { too_much: false, ..no_answer(error) });
-        }
-    }
-}
-
-impl Source {
-    pub fn new(prometheus: Prometheus, max_samples: usize) -> Source {
-        Source { prometheus, offset: Offset::NONE, is_up: true, rest_until: None, max_samples }
+impl Queried {
+    pub fn new(prometheus: Prometheus, max_samples: usize) -> Queried {
+        Queried { prometheus, offset: Offset::NONE, is_up: true, rest_until: None, max_samples }
     }
 
     /// What went wrong in a round, each thing once.
@@ -108,8 +90,8 @@ impl Source {
         self.rest_until.is_some_and(|until| now < until && until.since(now) <= LONGEST_REST)
     }
 
-    /// Puts the questions of a tick; none while the source wants to be left alone. A source that does not answer at all keeps it for one timeout, not for one of each
-    /// question.
+    /// Puts the questions of a tick; none while the source wants to be left alone. One that does not answer at all keeps
+    /// the tick for one timeout, not for one of each question.
     pub async fn ask(&mut self, plan: &Plan, asks: &[Ask]) -> Round {
         if self.is_resting() {
             return Round { pieces: Vec::new(), idle: Vec::new(), samples: 0 };
@@ -252,20 +234,7 @@ pub async fn starts(
     }
     let selector = Selector::new(names::PROCESS_START, matchers);
     let answer = prometheus.vector(&format!("{choice}({selector}[{range}])"), at).await?;
-    let mut starts = Starts::new();
-    for (labels, seconds) in answer {
-        if let Some(target) = Target::of(&labels).filter(|target| targets.contains(target)) {
-            let start = Timestamp::millis((seconds * 1_000.0) as i64);
-            let last = starts.entry(target).or_insert(start);
-            *last = start.max(*last);
-        }
-    }
-    Ok(starts)
-}
-
-/// The histograms that some SLO reads, each once.
-fn histograms(plan: &Plan) -> BTreeSet<&Selector> {
-    plan.slos.iter().filter_map(|planned| planned.slo.sli.histogram()).collect()
+    Ok(latest(targets, answer))
 }
 
 /// Whether the source seems to be down: many questions in a row, and not one was answered. The others need not wait for
@@ -293,13 +262,9 @@ fn piece(ask: Ask, answer: Result<Answer<Vec<Vec<Series>>>, Error>, now: Timesta
             Err(NoAnswer { problem, too_much: false })
         }
         Ok(answer) => Ok(answer.value),
-        Err(error) => Err(no_answer(&error)),
+        Err(error) => Err(NoAnswer { problem: error.problem(), too_much: error.is_too_much() }),
     };
     Piece { query, until, answer }
-}
-
-fn no_answer(error: &Error) -> NoAnswer {
-    NoAnswer { problem: error.problem(), too_much: error.is_too_much() }
 }
 
 /// Queries without an answer: a problem of the whole source where none was answered, else of the SLOs that ask.
@@ -361,7 +326,7 @@ mod tests {
         });
         let (slos, _) = slos::read("f", "service: s\nslos: [{ name: a, objective: 99%, sli: { bad: b, total: t } }]");
         let (plan, _) = plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), Pace::DEFAULT);
-        let mut source = Source::new(Prometheus::build(&config).unwrap(), 1);
+        let mut source = Queried::new(Prometheus::build(&config).unwrap(), 1);
         let asks = every_ask(&plan, source.now());
         let round = source.ask(&plan, &asks).await;
         assert_eq!((round.pieces.len(), asked.load(Ordering::SeqCst)), (2, 2));
