@@ -148,6 +148,13 @@ impl Statement {
         Arc::make_mut(&mut self.pasts).insert(account, Arc::new(past));
     }
 
+    /// Drops the past of an account that is given up.
+    pub fn forget_past(&mut self, account: usize) {
+        if self.pasts.contains_key(&account) {
+            Arc::make_mut(&mut self.pasts).remove(&account);
+        }
+    }
+
     /// Drops what is not kept any more of all pasts, and says of which accounts which days.
     pub fn thin_pasts(&mut self, density: &Density, now: Timestamp) -> Vec<(usize, Day)> {
         let mut gone = Vec::new();

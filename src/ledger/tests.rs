@@ -525,6 +525,31 @@ fn a_changed_sli_opens_a_new_account_and_says_so_and_the_old_one_waits() {
 }
 
 #[test]
+fn the_number_of_an_account_that_was_given_up_is_free_after_all_is_dropped_that_it_held() {
+    let day = 86_400;
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(60, 120.0)])]);
+    let mut take_up = |text: &str, now: i64| {
+        let plan = planned(text);
+        books.ledger.adopt(Some(&books.plan), &plan, at(now));
+        books.plan = plan;
+        books.ledger.thin(&books.plan, at(now));
+        (books.ledger.accounts.len(), books.ledger.book_of(&books.plan, 0).account)
+    };
+    assert_eq!(take_up(LATENCY, 90), (2, 1));
+    assert_eq!(take_up(EVENTS, 399 * day), (2, 0), "it is kept for 400 days");
+    assert_eq!(take_up(LATENCY, 399 * day), (2, 1));
+    assert_eq!(take_up(LATENCY, 800 * day), (2, 1), "the newest row stays");
+    books.answer(801 * day, &[]);
+    books.ledger.thin(&books.plan, at(801 * day));
+    let plan = planned(UP);
+    let (changed, _) = books.ledger.adopt(Some(&books.plan), &plan, at(801 * day));
+    assert_eq!(changed.accounts[&0].id, plan.slos[0].slo.id);
+    assert_eq!(books.ledger.accounts.len(), 2);
+}
+
+#[test]
 fn a_damaged_row_costs_an_edge_and_a_damaged_memory_nothing() {
     let mut books = Books::of(EVENTS);
     for tick in 1..=4 {
