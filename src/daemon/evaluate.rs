@@ -1,6 +1,7 @@
 //! The loop that counts and judges: at each instant it asks the source, steps the state, writes what changed, and only
 //! then lets anything be seen or heard.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{mem, slice};
@@ -8,6 +9,7 @@ use std::{mem, slice};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use crate::daemon::backfill::{Desk, Read, Wanted};
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
@@ -17,7 +19,7 @@ use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
 use crate::tick::{self, Effect, Entry, Notice, Piece, Seen, State, latency};
-use crate::units::{Problem, Span, Timestamp};
+use crate::units::{Problem, Span, Timestamp, Window};
 
 /// What the source holds is learned anew so often.
 const LEARNED_FOR: Span = Span::hours(1);
@@ -41,6 +43,10 @@ pub struct Evaluation {
     source_check: Check,
     /// Whether the last round brought any answer: while it does and something is behind, the next follows at once.
     progressed: bool,
+    /// Where it is said what is to be read of the past.
+    desk: Desk,
+    /// The accounts and windows that this was said of, and when.
+    expected: (BTreeSet<(usize, Window)>, Timestamp),
     store: Store,
     ledger_check: Check,
     /// What is not written yet, from ticks whose commit failed.
@@ -61,6 +67,7 @@ pub struct Parts {
     pub state: State,
     pub source: Source,
     pub store: Store,
+    pub desk: Desk,
     pub problems: Problems,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
@@ -68,7 +75,7 @@ pub struct Parts {
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, problems, gauges, published } = parts;
+        let Parts { slos, pace, delay, state, source, store, desk, problems, gauges, published } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -83,6 +90,8 @@ impl Evaluation {
             source,
             source_check: Check::Healthy,
             progressed: false,
+            desk,
+            expected: (BTreeSet::new(), now),
             store,
             ledger_check: Check::Healthy,
             pending,
@@ -109,6 +118,9 @@ impl Evaluation {
                 () = self.learn_when_due() => {}
                 () = stop.cancelled() => break,
             }
+            while let Ok(read) = self.desk.read.try_recv() {
+                self.remember(read);
+            }
             let instant = self.instant();
             let is_behind = !tick::asks(&self.state, &self.plan, instant).is_empty();
             if self.last.is_none_or(|last| instant > last) || (is_behind && self.progressed) {
@@ -129,6 +141,9 @@ impl Evaluation {
                 }
             }
         }
+        if self.pending != Entry::default() {
+            self.commit(self.source.now()).await;
+        }
         self.store.close();
     }
 
@@ -145,14 +160,36 @@ impl Evaluation {
             self.source.look_at_its_clock().await;
         }
         let wait = wait.min(self.pace.every).max(Span::millis(10));
-        tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
+            Some(read) = self.desk.read.recv() => self.remember(read),
+        }
+    }
+
+    /// Takes up what was read of the past; it is written with the next tick.
+    fn remember(&mut self, read: Read) {
+        let entry = self.state.join_past(read, self.source.now());
+        self.pending.join(entry);
+    }
+
+    /// Says what is to be read of the past where that is more than before, or where nothing came of it.
+    fn ask_for_the_past(&mut self, now: Timestamp) {
+        let gaps = self.state.gaps(&self.plan, now);
+        let wanted = gaps.iter().map(|gap| (gap.account, gap.slo.window)).collect::<BTreeSet<_>>();
+        let (expected, since) = &self.expected;
+        let is_stuck = now.since(*since) >= tick::PATIENCE && self.state.is_stuck(&gaps, now);
+        if !wanted.is_subset(expected) || is_stuck {
+            self.state.expect(&gaps, now);
+            self.expected = (wanted, now);
+            self.desk.wanted.send_replace(Wanted { gaps, facts: self.facts.clone(), pace: self.pace.clone() });
+        }
     }
 
     /// Learns what the source holds, when it is time, and plans anew where that changes the questions.
     async fn learn_when_due(&mut self) {
         let now = self.source.now();
         let is_fresh = self.learn_at.is_some_and(|due| now < due && due.since(now) <= LEARNED_FOR);
-        if is_fresh || !self.source.is_up() {
+        if is_fresh || !self.source.is_up() || self.source.is_resting() {
             return;
         }
         // All questions, also those that earlier facts kept from being asked.
@@ -232,6 +269,7 @@ impl Evaluation {
         self.commit(instant).await;
         self.last = Some(instant);
         self.publish(instant);
+        self.ask_for_the_past(instant);
         if self.ledger_check == Check::Healthy {
             for notice in self.untold.drain(..) {
                 tracing::warn!(service = &*notice.slo.service, slo = &*notice.slo.slo, at = %notice.at, "{notice}");
@@ -257,6 +295,7 @@ impl Evaluation {
     }
 
     fn publish(&mut self, instant: Timestamp) {
+        self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let problems = self.problems.listed();
         let shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
@@ -271,6 +310,7 @@ mod tests {
     use crate::alerts::{Because, Change, What};
     use crate::budget::Severity;
     use crate::daemon::Config;
+    use crate::daemon::backfill::Backfill;
     use crate::units::SloId;
 
     /// An evaluation of nothing, with a ledger in `dir`.
@@ -281,6 +321,7 @@ mod tests {
         let overrides = crate::daemon::Overrides { config: Some(dir.join("burnwatch.yaml")), ..Default::default() };
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
+        let registry = prometheus::Registry::new();
         Evaluation::new(Parts {
             slos: Vec::new(),
             pace: config.pace.clone(),
@@ -288,8 +329,9 @@ mod tests {
             state: State::default(),
             source: Source::build(&config, &[]).unwrap().0,
             store,
+            desk: Backfill::build(&config, &registry).unwrap().1,
             problems: Problems::default(),
-            gauges: Gauges::build(&prometheus::Registry::new()).unwrap(),
+            gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
         })
     }

@@ -1,5 +1,6 @@
 //! The daemon: built from everything that can fail at start, then loops that run until they are told to stop.
 
+mod backfill;
 mod config;
 mod evaluate;
 mod gauges;
@@ -18,6 +19,7 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::daemon::backfill::Backfill;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
@@ -38,6 +40,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// A daemon that can run: its files are read, its ledger is open, its socket is bound.
 pub struct Daemon {
     evaluation: Evaluation,
+    backfill: Option<Backfill>,
     watches: Vec<Watch>,
     listener: web::Listener,
     site: web::Site,
@@ -74,6 +77,7 @@ impl Daemon {
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
+        let (backfill, desk) = Backfill::build(config, &registry)?;
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let site = web::Site::new(published.clone(), registry)?;
         tracing::info!(
@@ -91,11 +95,12 @@ impl Daemon {
             state,
             source,
             store,
+            desk,
             problems,
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, watches, listener, site, published })
+        Ok(Daemon { evaluation, backfill, watches, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -110,13 +115,16 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, watches, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, watches, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
             loops.spawn(watch.run(stop.clone()));
         }
         loops.spawn(evaluation.run(stop.clone()));
+        if let Some(backfill) = backfill {
+            loops.spawn(backfill.run(stop.clone()));
+        }
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {
             () = shutdown => None,

@@ -19,6 +19,8 @@ pub enum Origin {
     /// Whether the ledger's file can be written.
     Ledger,
     Samples,
+    /// What is to be known of what was before accounts were opened.
+    Past,
 }
 
 /// The problems of every origin.

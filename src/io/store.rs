@@ -17,7 +17,12 @@ use crate::units::{SloId, Timestamp};
 const APPLICATION: i64 = 0x6275_726e;
 
 /// The layout that this program writes.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
+
+/// What layout 2 has more than layout 1: what is known of accounts before they were opened, a value for each day.
+const PASTS: &str = "
+    CREATE TABLE pasts (account INTEGER NOT NULL, day INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (account, day)) WITHOUT ROWID;
+";
 
 const TABLES: &str = "
     CREATE TABLE accounts (number INTEGER PRIMARY KEY, service TEXT NOT NULL, slo TEXT NOT NULL, fingerprint TEXT NOT NULL, removed INTEGER, opening BLOB);
@@ -144,9 +149,13 @@ fn connect(path: &Path) -> Result<Connection, Error> {
     }
     connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;").map_err(refused)?;
     if tables == 0 {
-        let make =
-            format!("BEGIN; PRAGMA application_id={APPLICATION}; PRAGMA user_version={LAYOUT}; {TABLES} COMMIT;");
+        let make = format!(
+            "BEGIN; PRAGMA application_id={APPLICATION}; PRAGMA user_version={LAYOUT}; {TABLES} {PASTS} COMMIT;"
+        );
         connection.execute_batch(&make).map_err(refused)?;
+    } else if layout < LAYOUT {
+        let migrate = format!("BEGIN; {PASTS} PRAGMA user_version={LAYOUT}; COMMIT;");
+        connection.execute_batch(&migrate).map_err(refused)?;
     }
     Ok(connection)
 }
@@ -187,6 +196,10 @@ fn read(connection: &Connection) -> Result<KeptState, rusqlite::Error> {
             .prepare("SELECT key, packed FROM queries")?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?,
+        pasts: connection
+            .prepare("SELECT account, day, packed FROM pasts")?
+            .query_map([], |row| Ok(((row.get::<_, i64>(0)? as usize, row.get(1)?), row.get(2)?)))?
+            .collect::<Result<_, _>>()?,
     };
     let verdicts = connection
         .prepare("SELECT service, slo, verdict FROM verdicts")?
@@ -224,9 +237,54 @@ fn write(transaction: &Transaction, entry: &Entry) -> Result<(), rusqlite::Error
             None => gone.execute([key])?,
         };
     }
+    let mut past = transaction.prepare("INSERT OR REPLACE INTO pasts VALUES (?, ?, ?)")?;
+    let mut forgotten = transaction.prepare("DELETE FROM pasts WHERE account = ? AND day = ?")?;
+    for ((account, day), packed) in &entry.ledger.pasts {
+        match packed {
+            Some(packed) => past.execute(params![*account as i64, day, packed])?,
+            None => forgotten.execute(params![*account as i64, day])?,
+        };
+    }
     let mut verdict = transaction.prepare("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)")?;
     for (id, json) in &entry.verdicts {
         verdict.execute(params![id.service, id.slo, json])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::ledger::Changed;
+
+    #[tokio::test]
+    async fn a_ledger_of_the_first_layout_is_taken_up_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let first = Connection::open(&path).unwrap();
+        let make = format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version=1; {TABLES}");
+        first.execute_batch(&make).unwrap();
+        first.execute("INSERT INTO verdicts VALUES ('shop', 'availability', '{}')", []).unwrap();
+        drop(first);
+
+        let verdicts = [(SloId::new("shop", "availability"), "{}".to_string())];
+        let past = Entry {
+            ledger: Changed {
+                pasts: [((0, 20_000), Some(vec![1, 2])), ((0, 19_999), None)].into(),
+                ..Changed::default()
+            },
+            ..Entry::default()
+        };
+        for (pasts, entry) in [(vec![], past), (vec![((0, 20_000), vec![1, 2])], Entry::default())] {
+            let (store, kept) = Store::open(&path).unwrap();
+            assert_eq!((kept.verdicts, kept.ledger.pasts), (verdicts.to_vec(), pasts.into_iter().collect()));
+            store.commit(entry).await.unwrap();
+            store.close();
+        }
+        let layout = Connection::open(&path).unwrap();
+        let layout: i64 = layout.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(layout, LAYOUT);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::account::booked_sides;
 use crate::ledger::statement::Cells;
-use crate::ledger::{Account, Cell, Changed, Ledger, Memory};
+use crate::ledger::{Account, Cell, Changed, Ledger, Memory, Side, density};
 use crate::plan::{Plan, Query, Question, Reading, Route, read_key};
 use crate::promql::Selector;
 use crate::slos::Slo;
@@ -27,7 +27,12 @@ impl Ledger {
         let mut problems = Vec::new();
         let mut known: HashMap<(SloId, String), usize> = HashMap::new();
         let mut declared: HashSet<SloId> = HashSet::new();
+        let mut forgotten: Vec<usize> = Vec::new();
         for (number, account) in self.accounts.iter().enumerate() {
+            if self.is_forgotten(number, plan, now) {
+                forgotten.push(number);
+                continue;
+            }
             known.insert((account.id.clone(), account.fingerprint.clone()), number);
             if account.removed.is_none() {
                 declared.insert(account.id.clone());
@@ -40,9 +45,15 @@ impl Ledger {
                 if declared.contains(&slo.id) {
                     problems.push(counts_anew(slo));
                 }
-                self.accounts.push(Account::opened(slo));
-                changed.accounts.insert(self.accounts.len() - 1, Account::opened(slo));
-                self.accounts.len() - 1
+                let account = Account::opened(slo);
+                let number = forgotten.pop().unwrap_or(self.accounts.len());
+                match self.accounts.get_mut(number) {
+                    Some(former) => *former = account.clone(),
+                    None => self.accounts.push(account.clone()),
+                }
+                self.statement.forget_past(number);
+                changed.accounts.insert(number, account);
+                number
             });
             self.account_of.push(number);
         }
@@ -55,6 +66,13 @@ impl Ledger {
             }
         }
         problems
+    }
+
+    /// Whether an account was given up longer ago than anything is kept, and no row holds it: its number is free.
+    fn is_forgotten(&self, number: usize, plan: &Plan, now: Timestamp) -> bool {
+        let is_old = |removed: Timestamp| density(plan).step(now.since(removed)).is_none();
+        let is_held = || Side::BOTH.into_iter().any(|side| self.statement.newest_cell(number, side).is_some());
+        self.accounts[number].removed.is_some_and(is_old) && !is_held()
     }
 
     fn adopt_memories(&mut self, previous: Option<&Plan>, plan: &Plan, now: Timestamp, changed: &mut Changed) {

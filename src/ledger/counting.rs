@@ -20,7 +20,7 @@ const NEWBORN: f64 = 1_000.0;
 
 /// A process that started so shortly before the last answer was not found by then: discovery and the first scrape take
 /// their time. One that started earlier may have been counted already, under other labels.
-const FOUND_WITHIN: Span = Span::minutes(2);
+pub const FOUND_WITHIN: Span = Span::minutes(2);
 
 /// How many times the largest gain per scrape of its target a newborn series may bring.
 const NEWBORN_PACES: f64 = 4.0;
@@ -41,12 +41,20 @@ pub struct Answer<'a> {
     /// The kept instants up to and with `until`, ascending: increments belong to the first at or after their sample.
     pub instants: &'a [Timestamp],
     pub starts: &'a Starts,
+    /// By route, when its account was opened: what a late sample tells of the time before belongs to its past. Empty
+    /// where nothing is to be left out.
+    pub opened: &'a [Option<Timestamp>],
 }
 
 impl<'a> Answer<'a> {
     /// The series of the first thing asked; the only one where raw samples are.
     pub fn series(&self) -> &'a [Series] {
         self.answers.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a gain counts for the account of a route.
+    fn is_booked(&self, route: usize, gain: &Gain) -> bool {
+        self.opened.get(route).copied().flatten().is_none_or(|opened| gain.at > opened)
     }
 }
 
@@ -91,16 +99,16 @@ impl Booking {
     }
 }
 
-/// What one sample added, and the instant it belongs to.
+/// What one sample added, when, and the instant it belongs to.
 pub struct Gain {
+    pub at: Timestamp,
     pub instant: usize,
     pub parts: i64,
 }
 
-/// Counts an answer, and remembers where each series stands. The first answer of a query counts nothing: it is where
-/// counting starts.
-pub fn book(memory: &mut Option<Memory>, answer: &Answer) -> Booking {
-    let memory = memory.get_or_insert_with(|| Memory::starting(answer.until));
+/// Counts an answer, and remembers where each series stands. The first answer of a query, for the instant from which on
+/// its memory starts, counts nothing: it is where counting starts.
+pub fn book(memory: &mut Memory, answer: &Answer) -> Booking {
     let mut booking = Booking::new(answer.query.routes.len(), answer.instants.len());
     match &answer.query.question {
         Question::Raw { reading: Reading::Counters, .. } => book_counters(memory, answer, &mut booking),
@@ -129,7 +137,8 @@ fn book_counters(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
             }
             note_seen(series, booking, index);
             let side = if route.part == Part::Second { Side::Second } else { Side::First };
-            gains.iter().for_each(|gain| booking.add(index, side, gain));
+            let booked = gains.iter().filter(|gain| answer.is_booked(index, gain));
+            booked.for_each(|gain| booking.add(index, side, gain));
         }
     }
 }
@@ -154,7 +163,8 @@ fn book_buckets(memory: &mut Memory, answer: &Answer, booking: &mut Booking) {
             };
             if having[index].contains(histogram) {
                 note_seen(series, booking, index);
-                gains.iter().for_each(|gain| booking.add(index, side, gain));
+                let booked = gains.iter().filter(|gain| answer.is_booked(index, gain));
+                booked.for_each(|gain| booking.add(index, side, gain));
             } else if !having[index].is_empty() && route.series.admits(&series.labels) {
                 booking.lacking.entry(index).or_insert_with(|| series.labels.clone());
             }
@@ -223,7 +233,8 @@ fn count(
         last = Some(Last { at: sample.at, value });
         if gain > 0.0 {
             let instant = answer.instants.partition_point(|instant| *instant < sample.at);
-            gains.push(Gain { instant: instant.min(answer.instants.len() - 1), parts: parts(gain) });
+            let instant = instant.min(answer.instants.len() - 1);
+            gains.push(Gain { at: sample.at, instant, parts: parts(gain) });
         }
     }
     if let Some(last) = last {
@@ -297,6 +308,13 @@ fn newborns(memory: &Memory, answer: &Answer, booking: &mut Booking) -> HashSet<
         of_refused.for_each(|series| _ = newborn.remove(&series.id));
     }
     newborn
+}
+
+/// The series of which it cannot be told what their first sample added: not known before, and not proved newborn.
+pub fn unproved(memory: &Memory, answer: &Answer) -> HashSet<SeriesId> {
+    let newborn = newborns(memory, answer, &mut Booking::new(0, 0));
+    let unknown = answer.series().iter().map(|series| series.id);
+    unknown.filter(|id| !memory.lasts.contains_key(id) && !newborn.contains(id)).collect()
 }
 
 enum Proof {

@@ -30,7 +30,7 @@ struct Pace {
 pub struct Memory {
     /// The last instant that was answered for; nothing at or before it is counted again.
     pub watermark: Timestamp,
-    /// The first instant that was answered for.
+    /// The first instant that was answered for, or what began after it shows only later.
     pub since: Timestamp,
     pub lasts: HashMap<SeriesId, Last>,
     paces: HashMap<SeriesId, Pace>,

@@ -7,6 +7,8 @@ mod counting;
 mod density;
 mod memory;
 mod pack;
+mod past;
+mod recounting;
 mod restoring;
 mod row;
 mod slices;
@@ -16,18 +18,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::plan::{Plan, Query, Route, Series};
-use crate::units::{Labels, Problem, Timestamp};
+use crate::units::{Labels, Problem, Span, Timestamp};
 
 pub use account::{Account, Balance, Book, Opening, Sides};
 pub use counting::{Odd, Starts, Step, step};
 pub use memory::Memory;
+pub use past::{Day, Stretch};
+pub use recounting::{History, Lack, Piece, REMEMBERED};
 pub use restoring::{Kept, KeptAccount};
 pub use row::{Cell, Line, Row, Side};
 pub use statement::{Measured, Statement};
 
 use account::booked_sides;
-use counting::{Answer, book};
-use density::Density;
+use counting::{Answer, FOUND_WITHIN, book};
+pub use density::Density;
 use pack::Packer;
 use statement::Cells;
 
@@ -42,6 +46,8 @@ pub struct Ledger {
     memories: Vec<Option<Memory>>,
     /// What is remembered of queries that no plan asks any more, by key.
     parked: BTreeMap<String, Memory>,
+    /// The day on which pasts were last thinned.
+    pasts_thinned: Option<Timestamp>,
 }
 
 /// What has to be kept after a step: only what it changed.
@@ -54,6 +60,8 @@ pub struct Changed {
     pub thinned: Vec<Timestamp>,
     /// By query, its packed memory; `None` for one that goes.
     pub queries: BTreeMap<String, Option<Vec<u8>>>,
+    /// By account and day, what is known of the time before it was opened; `None` for what goes.
+    pub pasts: BTreeMap<(usize, Day), Option<Vec<u8>>>,
 }
 
 impl Changed {
@@ -65,6 +73,7 @@ impl Changed {
         self.rows.extend(later.rows);
         self.thinned.extend(later.thinned);
         self.queries.extend(later.queries);
+        self.pasts.extend(later.pasts);
     }
 }
 
@@ -107,8 +116,11 @@ impl Ledger {
     ) {
         let Answered { query: index, until, answers } = answered;
         let (query, instants) = (&plan.queries[*index], self.instants(plan, *index, *until, now));
-        let answer = Answer { query, answers, until: *until, instants: &instants, starts };
-        let booking = book(&mut self.memories[*index], &answer);
+        let opening = |route: &Route| self.accounts[self.account_of[route.slo]].opening;
+        let opened: Vec<_> = query.routes.iter().map(|route| Some(opening(route)?.at)).collect();
+        let answer = Answer { query, answers, until: *until, instants: &instants, starts, opened: &opened };
+        let memory = self.memories[*index].get_or_insert_with(|| first_memory(plan, *until));
+        let booking = book(memory, &answer);
         for (number, route) in query.routes.iter().enumerate() {
             let account = self.account_of[route.slo];
             for side in booked_sides(route.part) {
@@ -158,9 +170,33 @@ impl Ledger {
         instants
     }
 
-    /// Drops rows that are not kept any more.
+    /// From when on the account of an SLO is known, and until when that was estimated; `None` before it is opened.
+    pub fn known_from(&self, slo: usize) -> Option<(Timestamp, Option<Timestamp>)> {
+        let account = self.account_of[slo];
+        self.statement.known_from(account, self.accounts[account].opening)
+    }
+
+    /// Takes up what was read of an account's past.
+    pub fn join_past(&mut self, account: usize, stretch: Stretch) -> Changed {
+        let Some(opening) = self.accounts.get(account).and_then(|account| account.opening) else {
+            return Changed::default();
+        };
+        let days = self.statement.join_past(account, opening, stretch);
+        let pasts = days.into_iter().map(|(day, packed)| ((account, day), Some(packed))).collect();
+        Changed { pasts, ..Changed::default() }
+    }
+
+    /// Drops rows that are not kept any more, and once a day lines of pasts.
     pub fn thin(&mut self, plan: &Plan, now: Timestamp) -> Changed {
-        Changed { thinned: self.statement.thin(&density(plan), now), ..Changed::default() }
+        let density = density(plan);
+        let mut changed = Changed { thinned: self.statement.thin(&density, now), ..Changed::default() };
+        let today = Some(now.on_grid(Span::days(1)));
+        if self.pasts_thinned != today {
+            self.pasts_thinned = today;
+            let gone = self.statement.thin_pasts(&density, now);
+            changed.pasts = gone.into_iter().map(|past| (past, None)).collect();
+        }
+        changed
     }
 
     /// The memory of a query with the running totals of all that it counts for.
@@ -182,8 +218,19 @@ impl Ledger {
     }
 }
 
-fn density(plan: &Plan) -> Density {
+/// What is kept at what age under a plan.
+pub fn density(plan: &Plan) -> Density {
     Density { every: plan.pace.every, longest: plan.longest, keep: plan.pace.keep }
+}
+
+/// Where counting starts. A process that began shortly before and is found after it counts in full, for it is not in the
+/// past that is read from the source; a daemon that scrapes reads none, and counts only what began later.
+fn first_memory(plan: &Plan, at: Timestamp) -> Memory {
+    let mut memory = Memory::starting(at);
+    if !plan.pace.is_scraping {
+        memory.since = at - FOUND_WITHIN;
+    }
+    memory
 }
 
 fn lacks_bound(plan: &Plan, query: &Query, route: usize, labels: &Labels) -> Problem {

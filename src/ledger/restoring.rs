@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::ledger::account::{Account, Balance, Opening};
 use crate::ledger::memory::Memory;
 use crate::ledger::pack::{Packer, Unpacker};
+use crate::ledger::past::{Day, Past, Stretch};
 use crate::ledger::row::{Cell, Line, Row, Side};
-use crate::ledger::{Ledger, Statement};
+use crate::ledger::{Ledger, Statement, past};
 use crate::units::{Problem, SloId, Span, Timestamp};
 
 /// An account as it is kept; its running totals are kept with the queries that count them.
@@ -26,6 +27,8 @@ pub struct Kept {
     pub accounts: Vec<KeptAccount>,
     pub rows: Vec<(Timestamp, Vec<u8>)>,
     pub queries: BTreeMap<String, Vec<u8>>,
+    /// By account and day, a packed [`Stretch`].
+    pub pasts: BTreeMap<(usize, Day), Vec<u8>>,
 }
 
 impl Opening {
@@ -132,6 +135,7 @@ impl Ledger {
             }
         }
         ledger.restore_from_rows();
+        problems.extend(ledger.restore_pasts(&kept.pasts));
         (ledger, problems)
     }
 
@@ -144,6 +148,27 @@ impl Ledger {
                 *known = balance;
             }
         }
+    }
+
+    /// Days that are damaged are read from the source again.
+    fn restore_pasts(&mut self, kept: &BTreeMap<(usize, Day), Vec<u8>>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (number, account) in self.accounts.iter().enumerate() {
+            let Some(opening) = account.opening else { continue };
+            let mut stretches = Vec::new();
+            for ((_, day), bytes) in kept.range((number, Day::MIN)..=(number, Day::MAX)) {
+                let stretch = Stretch::unpacked(bytes);
+                if stretch.is_none() {
+                    let what = format!("the past of {} on {}", account.id, past::beginning(*day));
+                    problems.push(damaged(what, "it is read from the source again").about(&account.id));
+                }
+                stretches.extend(stretch);
+            }
+            if !stretches.is_empty() {
+                self.statement.set_past(number, Past::restored(opening, stretches));
+            }
+        }
+        problems
     }
 
     /// Sides whose query's memory was lost go on from their newest cell.

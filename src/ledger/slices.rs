@@ -21,7 +21,7 @@ pub fn book_slices(watermark: Timestamp, every: Span, answer: &Answer, booking: 
             let values: Vec<f64> = within.map(|sample| sample.value).filter(|value| !value.is_nan()).collect();
             if !values.is_empty() {
                 let instant = answer.instants.partition_point(|instant| *instant < end);
-                let event = Gain { instant, parts: parts(1.0) };
+                let event = Gain { at: end, instant, parts: parts(1.0) };
                 let bad = values.iter().any(|value| *value != 1.0);
                 for route in &routes {
                     booking.add(*route, Side::First, &event);
@@ -48,8 +48,8 @@ pub fn book_points(watermark: Timestamp, every: Span, answer: &Answer, booking: 
                 Part::First | Part::Second | Part::Cut { .. } | Part::Slices => None,
             };
             if let Some((first, second)) = booked {
-                booking.add(index, Side::First, &Gain { instant, parts: parts(first) });
-                booking.add(index, Side::Second, &Gain { instant, parts: parts(second) });
+                booking.add(index, Side::First, &Gain { at: point, instant, parts: parts(first) });
+                booking.add(index, Side::Second, &Gain { at: point, instant, parts: parts(second) });
                 booking.seen[index].push(point);
             }
         }

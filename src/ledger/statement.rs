@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ledger::account::Book;
+use crate::ledger::account::{Book, Opening};
 use crate::ledger::density::Density;
+use crate::ledger::past::{Day, Past, Stretch};
 use crate::ledger::row::{Cell, Line, Row, Side, events};
 use crate::units::{Ratio, Span, Tally, Timestamp};
 
@@ -27,17 +28,19 @@ impl Measured {
     }
 }
 
-/// All rows, oldest first. Cloning copies pointers, never rows.
+/// All rows, oldest first, and what is known of accounts before they were opened. Cloning copies pointers, never rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Statement {
     rows: Vec<Arc<Row>>,
+    /// By account.
+    pasts: Arc<BTreeMap<usize, Arc<Past>>>,
 }
 
 impl Statement {
     /// Rows in any order; of two at one instant the later stays.
     pub fn new(rows: impl IntoIterator<Item = Row>) -> Statement {
         let rows: BTreeMap<Timestamp, Arc<Row>> = rows.into_iter().map(|row| (row.at, Arc::new(row))).collect();
-        Statement { rows: rows.into_values().collect() }
+        Statement { rows: rows.into_values().collect(), pasts: Arc::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -90,11 +93,11 @@ impl Statement {
     }
 
     /// What an account counted in the window that ends at `now`: up to its last complete line, from the last one at or
-    /// before the window's start, or from its opening where it is younger. `None` before its opening.
+    /// before the window's start, or from the oldest where it is younger. `None` before that.
     pub fn measured(&self, book: &Book, window: Span, now: Timestamp) -> Option<Measured> {
-        let (to, end) = self.line_at(book.account, now)?;
-        let opening = || book.opening.map(|opening| (opening.at, opening.cells)).filter(|(at, _)| *at <= to);
-        let (from, start) = self.line_at(book.account, now - window).or_else(opening)?;
+        let (to, end) = self.line_at(book, now)?;
+        let oldest = || self.first_line(book).filter(|(at, _)| *at <= to);
+        let (from, start) = self.line_at(book, now - window).or_else(oldest)?;
         let events_since = |side: fn(&(Cell, Cell)) -> &Cell| events(side(&end).total - side(&start).total);
         let seconds_since =
             |side: fn(&(Cell, Cell)) -> &Cell| Span::seconds(i64::from(side(&end).measured - side(&start).measured));
@@ -109,9 +112,56 @@ impl Statement {
     }
 
     /// The last complete line of an account at or before an instant.
-    fn line_at(&self, account: usize, at: Timestamp) -> Option<(Timestamp, (Cell, Cell))> {
+    fn line_at(&self, book: &Book, at: Timestamp) -> Option<(Timestamp, (Cell, Cell))> {
+        let opened = book.opening.map(|opening| opening.at);
+        if let (Some(opened), Some(past)) = (opened, self.pasts.get(&book.account))
+            && at < opened
+        {
+            return past.line_at(at).and_then(whole);
+        }
         let end = self.rows.partition_point(|row| row.at <= at);
-        self.rows[..end].iter().rev().find_map(|row| Some((row.at, row.line(account).complete()?)))
+        let rows = self.rows[..end].iter().rev().take_while(|row| opened.is_none_or(|opened| row.at >= opened));
+        let line = rows.filter_map(|row| Some((row.at, row.line(book.account).complete()?))).next();
+        line.or_else(|| book.opening.filter(|opening| opening.at <= at).map(|opening| (opening.at, opening.cells)))
+    }
+
+    /// The oldest line of an account that is known.
+    fn first_line(&self, book: &Book) -> Option<(Timestamp, (Cell, Cell))> {
+        let oldest = self.pasts.get(&book.account).and_then(|past| past.oldest()).and_then(whole);
+        oldest.or_else(|| book.opening.map(|opening| (opening.at, opening.cells)))
+    }
+
+    /// From when on an account is known, and until when that was estimated; `None` before it is opened.
+    pub fn known_from(&self, account: usize, opening: Option<Opening>) -> Option<(Timestamp, Option<Timestamp>)> {
+        let opened = opening?.at;
+        Some(self.pasts.get(&account).map_or((opened, None), |past| (past.reach(), past.estimated())))
+    }
+
+    /// Takes up what was read of an account's past; returns the days that changed, to be kept.
+    pub fn join_past(&mut self, account: usize, opening: Opening, stretch: Stretch) -> BTreeMap<Day, Vec<u8>> {
+        let past = Arc::make_mut(&mut self.pasts).entry(account).or_insert_with(|| Arc::new(Past::before(opening)));
+        Arc::make_mut(past).join(stretch)
+    }
+
+    /// Puts a past in its place.
+    pub fn set_past(&mut self, account: usize, past: Past) {
+        Arc::make_mut(&mut self.pasts).insert(account, Arc::new(past));
+    }
+
+    /// Drops the past of an account that is given up.
+    pub fn forget_past(&mut self, account: usize) {
+        if self.pasts.contains_key(&account) {
+            Arc::make_mut(&mut self.pasts).remove(&account);
+        }
+    }
+
+    /// Drops what is not kept any more of all pasts, and says of which accounts which days.
+    pub fn thin_pasts(&mut self, density: &Density, now: Timestamp) -> Vec<(usize, Day)> {
+        let mut gone = Vec::new();
+        for (account, past) in Arc::make_mut(&mut self.pasts) {
+            gone.extend(Arc::make_mut(past).thin(density, now).into_iter().map(|day| (*account, day)));
+        }
+        gone
     }
 
     /// The oldest complete line of an account.
@@ -123,6 +173,10 @@ impl Statement {
     pub fn newest_cell(&self, account: usize, side: Side) -> Option<(Timestamp, Cell)> {
         self.rows.iter().rev().find_map(|row| Some((row.at, row.line(account).cell(side)?)))
     }
+}
+
+fn whole((at, line): (Timestamp, Line)) -> Option<(Timestamp, (Cell, Cell))> {
+    Some((at, line.complete()?))
 }
 
 /// Cells to be filled, by instant.

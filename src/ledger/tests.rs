@@ -1,5 +1,6 @@
 //! The counting rules, by data: what a source answers, and what the accounts then hold.
 
+mod past;
 mod points;
 
 use std::collections::BTreeMap;
@@ -117,7 +118,8 @@ impl Books {
         });
         let rows = self.kept.rows.iter().map(|(at, row)| (*at, row.packed()));
         let queries = self.kept.queries.iter().filter_map(|(key, packed)| Some((key.clone(), packed.clone()?)));
-        Kept { accounts: accounts.collect(), rows: rows.collect(), queries: queries.collect() }
+        let pasts = self.kept.pasts.iter().filter_map(|(day, packed)| Some((*day, packed.clone()?)));
+        Kept { accounts: accounts.collect(), rows: rows.collect(), queries: queries.collect(), pasts: pasts.collect() }
     }
 
     /// The same ledger after it was written, and read by another process.
@@ -250,12 +252,18 @@ fn a_process_that_started_since_the_last_answer_counts_in_full() {
     };
     assert_eq!(started(181), 30.0, "found within two minutes");
     assert_eq!(started(180), 0.0);
-    // Before the first answer nothing counts.
-    let mut books = Books::of(EVENTS);
-    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
-    books.starts.insert(target, at(29));
-    books.answer(60, &[series("code=200", &[(60, 100.0)]), new]);
-    assert_eq!(books.counted(), (0.0, 0.0));
+    // One that started before the first answer counts when it was found after it.
+    let found = |sample: i64, is_scraping: bool| {
+        let mut books = Books::of(EVENTS);
+        books.plan.pace.is_scraping = is_scraping;
+        books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+        books.starts.insert(target.clone(), at(29));
+        books.answer(60, &[series("code=200", &[(60, 100.0)]), series("code=200,instance=b", &[(sample, 30.0)])]);
+        books.counted().0
+    };
+    assert_eq!(found(60, false), 30.0);
+    assert_eq!(found(30, false), 0.0, "that is the past's");
+    assert_eq!(found(60, true), 0.0, "no past is read");
 }
 
 #[test]
@@ -514,6 +522,31 @@ fn a_changed_sli_opens_a_new_account_and_says_so_and_the_old_one_waits() {
     let longer = planned(&EVENTS.replace("service: shop", "service: shop\nwindow: 60d"));
     let (_, problems) = books.ledger.adopt(Some(&books.plan), &longer, at(90));
     assert_eq!(problems, [], "a changed window keeps the account");
+}
+
+#[test]
+fn the_number_of_an_account_that_was_given_up_is_free_after_all_is_dropped_that_it_held() {
+    let day = 86_400;
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    books.answer(60, &[series("code=200", &[(60, 120.0)])]);
+    let mut take_up = |text: &str, now: i64| {
+        let plan = planned(text);
+        books.ledger.adopt(Some(&books.plan), &plan, at(now));
+        books.plan = plan;
+        books.ledger.thin(&books.plan, at(now));
+        (books.ledger.accounts.len(), books.ledger.book_of(&books.plan, 0).account)
+    };
+    assert_eq!(take_up(LATENCY, 90), (2, 1));
+    assert_eq!(take_up(EVENTS, 399 * day), (2, 0), "it is kept for 400 days");
+    assert_eq!(take_up(LATENCY, 399 * day), (2, 1));
+    assert_eq!(take_up(LATENCY, 800 * day), (2, 1), "the newest row stays");
+    books.answer(801 * day, &[]);
+    books.ledger.thin(&books.plan, at(801 * day));
+    let plan = planned(UP);
+    let (changed, _) = books.ledger.adopt(Some(&books.plan), &plan, at(801 * day));
+    assert_eq!(changed.accounts[&0].id, plan.slos[0].slo.id);
+    assert_eq!(books.ledger.accounts.len(), 2);
 }
 
 #[test]

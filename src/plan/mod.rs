@@ -4,6 +4,7 @@
 mod alert_rows;
 mod bounds;
 mod distribution;
+mod estimates;
 mod holdings;
 mod natives;
 mod planning;
@@ -13,6 +14,7 @@ mod surprises;
 
 pub use alert_rows::dropped_rows;
 pub use distribution::{Distribution, Reader};
+pub use estimates::estimated;
 pub use holdings::{Cost, Costs, Holdings, costs, selectors};
 pub use planning::{Facts, Pace, Plan, Planned, buckets, histogram, plan};
 pub use query::{Part, Query, Question, Reading, Route, Target, histogram_id, key, read_key, target_id};

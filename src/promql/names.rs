@@ -50,6 +50,7 @@ pub const SOURCE_QUERIES: &str = "burnwatch_source_queries_total";
 pub const SOURCE_SAMPLES: &str = "burnwatch_source_samples_total";
 pub const SOURCE_SERIES: &str = "burnwatch_source_series";
 pub const BAD_SAMPLES: &str = "burnwatch_bad_samples_total";
+pub const BACKFILL_REMAINING: &str = "burnwatch_backfill_remaining_seconds";
 pub const HTTP_REQUESTS: &str = "burnwatch_http_requests_total";
 pub const HTTP_REQUEST_DURATION: &str = "burnwatch_http_request_duration_seconds";
 pub const BUILD_INFO: &str = "burnwatch_build_info";

@@ -62,9 +62,8 @@ pub fn latency() -> Latency {
 
 fn standing(slo: Slo, account: usize, statement: &Statement, burns: [Option<BurnRate>; 7], state: Word) -> Standing {
     let window = slo.window.span();
-    let nothing = Cell { total: 0, measured: 0 };
-    let opening = Opening { at: noon() - Span::hours(2), cells: (nothing, nothing) };
-    let book = Book { account, sides: Sides::TotalAndBad, opening: Some(opening) };
+    let opening = statement.oldest_line(account).map(|(at, cells)| Opening { at, cells });
+    let book = Book { account, sides: Sides::TotalAndBad, opening };
     let counted = statement.measured(&book, window, noon());
     let rows = budget::rows(slo.window, slo.objective, Span::minutes(5));
     Standing {
@@ -78,6 +77,8 @@ fn standing(slo: Slo, account: usize, statement: &Statement, burns: [Option<Burn
         last_measured: counted.map(|_| noon()),
         since_opened: counted.map(|counted| counted.tally),
         latency: None,
+        is_backfilling: false,
+        is_estimated: false,
         slo: Arc::new(slo),
     }
 }

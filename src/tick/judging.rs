@@ -66,6 +66,10 @@ pub struct Standing {
     pub since_opened: Option<Tally>,
     /// The latencies that its histogram observed over the last hour; `None` where it has none, or none are known.
     pub latency: Option<Latency>,
+    /// Its past is being read: what its budget holds is not all there is.
+    pub is_backfilling: bool,
+    /// Some of its past was estimated.
+    pub is_estimated: bool,
 }
 
 impl Standing {
@@ -121,6 +125,7 @@ pub fn judge(state: &mut State, plan: &Plan, entry: &mut Entry, now: Timestamp) 
         standings.push(Standing { latency: state.latencies.of(&slo.id), ..books.standing(planned, after) });
     }
     state.standings = standings;
+    state.look_at_pasts(plan, now);
     notices
 }
 
@@ -132,6 +137,7 @@ pub fn judge_quietly(state: &mut State, plan: &Plan, now: Timestamp) {
         Standing { latency: state.latencies.of(&planned.slo.id), ..standing }
     };
     state.standings = plan.slos.iter().enumerate().map(standing).collect();
+    state.look_at_pasts(plan, now);
 }
 
 /// What the ledger holds of one SLO, at one instant.
@@ -207,6 +213,8 @@ impl<'a> Books<'a> {
             last_measured: self.last_measured,
             since_opened: self.since_opened,
             latency: None,
+            is_backfilling: false,
+            is_estimated: false,
             slo,
         };
         standing.state = self.word(&standing);

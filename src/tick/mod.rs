@@ -3,6 +3,8 @@
 
 mod asking;
 mod buckets;
+mod backfill;
+mod gaps;
 mod judging;
 pub mod latency;
 mod state;
@@ -15,8 +17,10 @@ use crate::ledger::{Answered, Changed, Odd};
 use crate::plan::{Plan, Series};
 use crate::units::{Problem, SloId, Timestamp};
 
-pub use crate::ledger::Starts;
+pub use crate::ledger::{History, Piece as PastPiece, REMEMBERED, Starts, Stretch};
 pub use asking::{Ask, LONGEST_PIECE, Over, asks, every_ask, newcomers};
+pub use backfill::{Job, Task, tasks};
+pub use gaps::{Gap, PATIENCE};
 pub use judging::{Standing, Word};
 pub use state::{KeptState, State};
 

@@ -28,6 +28,8 @@ pub struct State {
     pub pieces: Vec<Span>,
     /// What was observed of latencies; not kept.
     pub latencies: Latencies,
+    /// By account whose past is read, when something of it last came.
+    pub read_at: BTreeMap<usize, Timestamp>,
 }
 
 /// All that is kept of a state.

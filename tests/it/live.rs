@@ -51,7 +51,7 @@ pub fn evaluate(every: u64, delay: u64) -> String {
     )
 }
 
-/// A daemon that has its baseline of a service at rest: what is served from here on, it must count.
+/// A daemon that measures: what is served from here on it must count, and from the source what was served before.
 pub fn daemon(prometheus: &Prometheus, evaluate: &str) -> Daemon {
     let daemon = Daemon::ready(prometheus, evaluate, SLOS);
     wait_measured(&daemon);
@@ -101,7 +101,6 @@ fn counts_to_the_event_through_a_gap_a_kill_a_reset_and_a_new_instance() {
     let (prometheus, old) = shop(1);
     let mut daemons =
         [(1, 1), (1, 1), (2, 1), (5, 2)].map(|(every, delay)| daemon(&prometheus, &evaluate(every, delay)));
-    old.mark();
 
     old.flow(CALM);
     old.wait_scraped();
@@ -158,7 +157,6 @@ fn counts_to_the_event_through_a_gap_a_kill_a_reset_and_a_new_instance() {
 fn holds_the_page_and_loses_nothing_while_prometheus_is_stopped() {
     let (mut prometheus, service) = shop(1);
     let daemon = daemon(&prometheus, &evaluate(1, 1));
-    service.mark();
     let availability = || daemon.slo("shop", "availability");
 
     service.flow(OUTAGE);
@@ -184,7 +182,6 @@ fn a_target_that_answers_after_eight_seconds_loses_nothing() {
     let (prometheus, service) = shop(10);
     let evaluate = "{ every: 1s, delay: 1s, scrape_interval: 10s, shortest_window: 1m, no_data_after: 1m }";
     let daemon = daemon(&prometheus, evaluate);
-    service.mark();
 
     service.delay(Duration::from_secs(8));
     service.flow(ERRORS);

@@ -24,6 +24,8 @@ mod live;
 mod scraped;
 // Processes that begin, and the source's word for when they did.
 mod starts;
+// What was before the daemon, read from a real Prometheus that remembers it.
+mod backfill;
 // The ledger's file under kills, damage and a full disk.
 mod store;
 // What `check` says of files and of a real Prometheus, and what a shell and a reader of manuals are given.

@@ -15,7 +15,6 @@ use crate::stand::{Daemon, Requests, Service, eventually};
 fn a_process_that_came_and_went_while_the_daemon_was_down_counts_in_full() {
     let (prometheus, old) = shop(1);
     let mut daemons = [daemon(&prometheus, &evaluate(1, 1))];
-    old.mark();
     daemons[0].kill();
 
     let new = Service::start_when_scraped();

@@ -19,7 +19,6 @@ use crate::stand::{Daemon, eventually};
 fn a_kill_at_any_moment_loses_no_event_and_counts_none_twice() {
     let (prometheus, service) = shop(1);
     let mut daemon = daemon(&prometheus, &evaluate(1, 1));
-    service.mark();
     service.flow(ERRORS);
     // Up to 1.5 s after each start: while it starts, asks, writes and waits; scattered as the golden ratio scatters.
     for kill in 1..=10 {
@@ -58,7 +57,6 @@ fn a_damaged_ledger_is_told_and_costs_no_event() {
     let (prometheus, service) = shop(1);
     let mut daemons = [daemon(&prometheus, &evaluate(1, 1))];
     let [daemon] = &mut daemons;
-    service.mark();
     service.flow(ERRORS);
     service.wait_scraped();
 
@@ -129,7 +127,6 @@ fn a_full_disk_is_told_and_what_was_counted_meanwhile_is_written_once_there_is_r
     let [daemon] = &mut daemons;
     daemon.start();
     wait_measured(daemon);
-    service.mark();
     service.flow(ERRORS);
 
     disk.fill();

@@ -19,7 +19,7 @@ use crate::slos::Slo;
 use crate::tick::{Ask, NoAnswer, Piece, Starts, latency};
 use crate::units::{Labels, Problem, Span, Timestamp};
 
-pub use prometheus::{IN_HAND, Queried, SEEN};
+pub use prometheus::{IN_HAND, LONGEST_REST, Queried, SEEN, starts};
 pub use scraping::{Scraped, Watch};
 
 /// Who is asked.
@@ -68,6 +68,14 @@ impl Source {
         match self {
             Source::Queried(queried) => queried.is_up,
             Source::Scraped(scraped) => scraped.is_up(),
+        }
+    }
+
+    /// Whether it asked to be left alone for a while that is not over.
+    pub fn is_resting(&self) -> bool {
+        match self {
+            Source::Queried(queried) => queried.is_resting(),
+            Source::Scraped(_) => false,
         }
     }
 

@@ -25,6 +25,9 @@ const GIVE_UP: usize = 8;
 /// More instances than this are not named one by one when their starts are asked for.
 const NAMED_INSTANCES: usize = 100;
 
+/// No source is left alone for longer, whatever it asks for.
+pub const LONGEST_REST: Span = Span::minutes(10);
+
 /// How far back it is looked for what the source holds: names, labels, the bounds of histograms.
 pub const SEEN: Span = Span::hours(1);
 
@@ -34,13 +37,15 @@ pub struct Queried {
     offset: Offset,
     /// Whether it answered anything when it was last asked; until then it is taken to be.
     pub is_up: bool,
+    /// Until when it asked to be left alone, by our clock.
+    rest_until: Option<Timestamp>,
     /// More samples in one tick are told.
     max_samples: usize,
 }
 
 impl Queried {
     pub fn new(prometheus: Prometheus, max_samples: usize) -> Queried {
-        Queried { prometheus, offset: Offset::NONE, is_up: true, max_samples }
+        Queried { prometheus, offset: Offset::NONE, is_up: true, rest_until: None, max_samples }
     }
 
     /// What went wrong in a round, each thing once.
@@ -78,9 +83,19 @@ impl Queried {
         })
     }
 
-    /// Puts the questions of a tick. A source that does not answer at all keeps it for one timeout, not for one of each
-    /// question.
+    /// Whether it asked to be left alone for a while that is not over.
+    pub fn is_resting(&self) -> bool {
+        let now = clock::now();
+        // A clock that was set back makes no while longer.
+        self.rest_until.is_some_and(|until| now < until && until.since(now) <= LONGEST_REST)
+    }
+
+    /// Puts the questions of a tick; none while the source wants to be left alone. One that does not answer at all keeps
+    /// the tick for one timeout, not for one of each question.
     pub async fn ask(&mut self, plan: &Plan, asks: &[Ask]) -> Round {
+        if self.is_resting() {
+            return Round { pieces: Vec::new(), idle: Vec::new(), samples: 0 };
+        }
         let (idle, asks): (Vec<Ask>, Vec<Ask>) = asks.iter().partition(|ask| ask.over == Over::Nothing);
         let questions: Vec<_> = asks.iter().map(|ask| self.answer(plan, *ask)).collect();
         let mut answering = stream::iter(questions).buffer_unordered(IN_HAND);
@@ -95,6 +110,8 @@ impl Queried {
         if let Some(offset) = answers.iter().rev().find_map(|(_, answer)| answer.as_ref().ok()?.clock) {
             self.offset = offset;
         }
+        let rest = answers.iter().filter_map(|(_, answer)| answer.as_ref().err()?.retry_after()).max();
+        self.rest_until = rest.map(|rest| clock::now() + rest.min(LONGEST_REST));
         let now = self.now();
         let samples = answers.iter().filter_map(|(_, answer)| Some(answer.as_ref().ok()?.samples)).sum();
         let mut pieces: Vec<Piece> = answers.into_iter().map(|(ask, answer)| piece(ask, answer, now)).collect();
@@ -149,17 +166,7 @@ impl Queried {
     /// When the processes of these targets started, of several in the `range` before `at` the last: also those that
     /// have ended by then, for a catch-up meets them later.
     pub async fn starts(&self, targets: &BTreeSet<Target>, at: Timestamp, range: Span) -> Result<Starts, Error> {
-        let any_of = |label: &str, values: BTreeSet<&str>| {
-            let pattern = values.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
-            Matcher::new(label, Op::Match, pattern)
-        };
-        let mut matchers = vec![any_of("job", targets.iter().map(|target| &*target.job).collect())];
-        if targets.len() <= NAMED_INSTANCES {
-            matchers.push(any_of("instance", targets.iter().map(|target| &*target.instance).collect()));
-        }
-        let selector = Selector::new(names::PROCESS_START, matchers);
-        let answer = self.prometheus.vector(&format!("last_over_time({selector}[{range}])"), at).await?;
-        Ok(latest(targets, answer))
+        starts(&self.prometheus, "last_over_time", targets, at, range).await
     }
 
     /// Whole histograms, and what keeps the source from telling some of them. One that is down is told of elsewhere.
@@ -228,6 +235,28 @@ impl Queried {
     }
 }
 
+/// When the processes of these targets started, of several in the `range` before `at` the one that `choice` (a function
+/// of PromQL) takes.
+pub async fn starts(
+    prometheus: &Prometheus,
+    choice: &str,
+    targets: &BTreeSet<Target>,
+    at: Timestamp,
+    range: Span,
+) -> Result<Starts, Error> {
+    let any_of = |label: &str, values: BTreeSet<&str>| {
+        let pattern = values.into_iter().map(regex::escape).collect::<Vec<_>>().join("|");
+        Matcher::new(label, Op::Match, pattern)
+    };
+    let mut matchers = vec![any_of("job", targets.iter().map(|target| &*target.job).collect())];
+    if targets.len() <= NAMED_INSTANCES {
+        matchers.push(any_of("instance", targets.iter().map(|target| &*target.instance).collect()));
+    }
+    let selector = Selector::new(names::PROCESS_START, matchers);
+    let answer = prometheus.vector(&format!("{choice}({selector}[{range}])"), at).await?;
+    Ok(latest(targets, answer))
+}
+
 /// Whether the source seems to be down: many questions in a row, and not one was answered. The others need not wait for
 /// their timeouts too.
 fn is_down<T>(answers: &[(Ask, Result<T, Error>)]) -> bool {
@@ -286,8 +315,19 @@ fn failures(plan: &Plan, pieces: &[Piece]) -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
-    use crate::tick::Over;
+    use crate::io::prometheus::Config;
+    use crate::plan::{Pace, plan};
+    use crate::slos;
+    use crate::tick::{Over, every_ask};
 
     #[test]
     fn an_answer_for_an_instant_that_the_source_has_not_reached_is_none() {
@@ -313,5 +353,30 @@ mod tests {
             ["f:3:7: the latencies that x_seconds_bucket observed are not known: 5 series, more than max_series (3); \
               mend that, or set evaluate.latency_quantiles: off"]
         );
+    }
+
+    #[tokio::test]
+    async fn a_source_that_wants_to_be_left_alone_is_not_asked_until_then() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = Config::default();
+        config.http.url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                _ = stream.read(&mut [0; 4_096]).await;
+                let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let (slos, _) = slos::read("f", "service: s\nslos: [{ name: a, objective: 99%, sli: { bad: b, total: t } }]");
+        let (plan, _) = plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), Pace::DEFAULT);
+        let mut source = Queried::new(Prometheus::build(&config).unwrap(), 1);
+        let asks = every_ask(&plan, source.now());
+        let round = source.ask(&plan, &asks).await;
+        assert_eq!((round.pieces.len(), asked.load(Ordering::SeqCst)), (2, 2));
+        let round = source.ask(&plan, &asks).await;
+        assert_eq!((round.pieces.len(), asked.load(Ordering::SeqCst)), (0, 2));
     }
 }

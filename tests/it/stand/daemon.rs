@@ -72,6 +72,11 @@ impl Daemon {
         self.process.insert(process)
     }
 
+    /// Writes another SLO file, for its next start.
+    pub fn declare(&self, slos: &str) {
+        fs::write(self.dir.path().join("slos/shop.yaml"), slos).unwrap();
+    }
+
     /// Ends it as `kill -9` does.
     pub fn kill(&mut self) {
         self.process = None;

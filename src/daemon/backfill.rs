@@ -1,0 +1,266 @@
+//! The loop that reads what was before an account was opened: newest first, beside the live ticks and never in their way.
+//! What it counts goes to the evaluate loop; it keeps nothing itself.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::prometheus::{Gauge, Registry};
+use anyhow::Context;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::source::{LONGEST_REST, starts};
+use crate::daemon::{Config, config};
+use crate::io::clock;
+use crate::io::prometheus::{self, Answer, Error, Prometheus};
+use crate::plan::{Facts, Pace, Plan, Query, Question, SeriesId, plan};
+use crate::promql::names;
+use crate::tick::{self, Gap, History, Job, PastPiece, REMEMBERED, Stretch, Task};
+use crate::units::Span;
+
+/// Queries under way at the same time.
+const AT_ONCE: usize = 2;
+
+/// What was read and not yet taken up, in pieces.
+const QUEUE: usize = AT_ONCE;
+
+/// How long a failure keeps it from asking: twice as long after each, and what the source asks for if that is longer.
+const WAIT: Span = Span::seconds(5);
+const LONGEST_WAIT: Span = Span::minutes(2);
+
+/// What accounts gained in a piece of their past, by account.
+pub type Read = Vec<(usize, Stretch)>;
+
+/// What is to be read, and what that depends on.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub gaps: Vec<Gap>,
+    pub facts: Facts,
+    pub pace: Pace,
+}
+
+/// How the evaluate loop says what it wants and hears what was read.
+pub struct Desk {
+    pub wanted: watch::Sender<Wanted>,
+    pub read: mpsc::Receiver<Read>,
+}
+
+/// The loop, before it runs.
+pub struct Backfill {
+    wanted: watch::Receiver<Wanted>,
+    reader: Reader,
+}
+
+struct Reader {
+    prometheus: Prometheus,
+    read: mpsc::Sender<Read>,
+    remaining: Gauge,
+}
+
+impl Backfill {
+    /// With its own connections to the source; `None` where the source remembers nothing.
+    pub fn build(config: &Config, registry: &Registry) -> anyhow::Result<(Option<Backfill>, Desk)> {
+        let nothing = Wanted { gaps: Vec::new(), facts: Facts::default(), pace: config.pace.clone() };
+        let (wanting, wanted) = watch::channel(nothing);
+        let (reading, read) = mpsc::channel(QUEUE);
+        let desk = Desk { wanted: wanting, read };
+        let config::Source::Prometheus(source) = &config.source else { return Ok((None, desk)) };
+        let source = prometheus::Config { concurrency: AT_ONCE, ..source.clone() };
+        let prometheus = Prometheus::build(&source).context("source.prometheus")?;
+        let help = "How much of the past is still to be read from the source, in seconds, of all SLOs together";
+        let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
+        registry.register(Box::new(remaining.clone()))?;
+        let reader = Reader { prometheus, read: reading, remaining };
+        Ok((Some(Backfill { wanted, reader }), desk))
+    }
+
+    /// Reads what is wanted until it is told to stop; a question under way is abandoned then.
+    pub async fn run(self, stop: CancellationToken) {
+        let Backfill { mut wanted, reader } = self;
+        while !stop.is_cancelled() {
+            let now_wanted = wanted.borrow_and_update().clone();
+            tokio::select! {
+                () = reader.fill(now_wanted) => {}
+                Ok(()) = wanted.changed() => continue,
+                () = stop.cancelled() => break,
+            }
+            tokio::select! {
+                Ok(()) = wanted.changed() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+impl Reader {
+    async fn fill(&self, wanted: Wanted) {
+        let Wanted { gaps, facts, pace } = wanted;
+        let facts = self.with_counts(facts, &gaps, &pace).await;
+        let slos = gaps.len();
+        let work = Work::new(tick::tasks(gaps, &facts, &pace));
+        let total = work.lock().remaining;
+        self.remaining.set(total.as_seconds());
+        if total.is_zero() {
+            return;
+        }
+        tracing::info!(slos, "reading the past from the source: {total} of all SLOs together");
+        tokio::join!(self.work(&work, &facts, &pace), self.work(&work, &facts, &pace));
+        self.remaining.set(0.0);
+        tracing::info!(slos, "the past is read");
+    }
+
+    /// How many series is read has to be known of queries that the live ones do not hold.
+    async fn with_counts(&self, mut facts: Facts, gaps: &[Gap], pace: &Pace) -> Facts {
+        let (plan, _) = plan(gaps.iter().map(|gap| gap.slo.clone()).collect(), &facts, pace.clone());
+        for query in &plan.queries {
+            let Question::Raw { selector, ask, .. } = &query.question else { continue };
+            if facts.series.contains_key(&selector.to_string()) {
+                continue;
+            }
+            // Where it cannot be told, pieces that are too large are halved.
+            if let Ok(counts) = self.prometheus.vector(&format!("count({ask})"), clock::now()).await {
+                let count = counts.first().map_or(0.0, |(_, count)| *count) as usize;
+                facts.series.insert(selector.to_string(), count);
+            }
+        }
+        facts
+    }
+
+    /// Reads task after task, always the newest piece of all, until nobody has one left.
+    async fn work(&self, work: &Work, facts: &Facts, pace: &Pace) {
+        let mut wait = WAIT;
+        while let Some((failures, mut task)) = work.newest() {
+            let Some(job) = task.job() else { continue };
+            match self.histories(task.plan(&job), job.piece).await {
+                Ok(histories) => {
+                    let before = task.remaining();
+                    let Some(task) = self.hand_over(task, job, histories).await else { return };
+                    let left = work.progress(before - task.remaining());
+                    self.remaining.set(left.as_seconds());
+                    work.put(0, vec![task]);
+                    wait = WAIT;
+                }
+                Err(error) if error.is_too_much() && task.halve() => work.put(failures, vec![task]),
+                Err(error) => {
+                    if failures == 0 {
+                        let problem = error.problem();
+                        tracing::warn!(
+                            slos = task.slos(),
+                            "the past cannot be read now, and is tried again: {problem}"
+                        );
+                    }
+                    // A source that is there and refuses may answer for some of the SLOs.
+                    let is_refusal = matches!(error, Error::Refused { .. } | Error::TooManySeries { .. });
+                    let tasks = if is_refusal { task.apart(facts, pace) } else { vec![task] };
+                    work.put(failures + 1, tasks);
+                    let asked = error.retry_after().unwrap_or(Span::ZERO).min(LONGEST_REST);
+                    tokio::time::sleep(Duration::from_millis(wait.max(asked).as_millis().unsigned_abs())).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+    }
+
+    /// Counts a piece and gives it to the evaluate loop; `None` where that has ended.
+    async fn hand_over(&self, mut task: Task, job: Job, histories: Vec<History>) -> Option<Task> {
+        let now = clock::now();
+        // Millions of samples take a while: not on a thread that others wait for.
+        let counted = tokio::task::spawn_blocking(move || {
+            let read = task.read(&job, &histories, now);
+            (task, read)
+        });
+        let (task, read) = counted.await.ok()?;
+        self.read.send(read).await.ok()?;
+        Some(task)
+    }
+
+    /// What the source holds of a piece, by query.
+    async fn histories(&self, plan: &Plan, piece: PastPiece) -> Result<Vec<History>, Error> {
+        let mut histories = Vec::with_capacity(plan.queries.len());
+        for query in &plan.queries {
+            histories.push(self.history(plan, query, piece).await?);
+        }
+        Ok(histories)
+    }
+
+    async fn history(&self, plan: &Plan, query: &Query, piece: PastPiece) -> Result<History, Error> {
+        let from = piece.read_from(plan, query);
+        let mut history = History::default();
+        match &query.question {
+            Question::Points { asks, every } => {
+                for ask in asks {
+                    let first = from.on_grid(*every) + *every;
+                    let answer = self.prometheus.points(ask, first, piece.to.on_grid(*every), *every).await?;
+                    history.answers.push(answer.value);
+                }
+            }
+            Question::Raw { ask, .. } => {
+                let range = piece.to.since(from);
+                let Answer { value, .. } = self.prometheus.samples(&format!("{ask}[{range}]"), piece.to).await?;
+                history.answers.push(query.read(value));
+                let newcomers = piece.newcomers(query, &history);
+                if !newcomers.is_empty() {
+                    history.starts = starts(&self.prometheus, "min_over_time", &newcomers, piece.to, range).await?;
+                }
+                let unproved = piece.unproved(plan, query, &history);
+                if !unproved.is_empty() {
+                    let question = format!("last_over_time({ask}[{REMEMBERED}])");
+                    let lasts = self.prometheus.vector(&question, from).await?;
+                    let lasts = lasts.into_iter().map(|(labels, value)| (SeriesId::of(&labels), value));
+                    history.lasts = lasts.filter(|(id, _)| unproved.contains(id)).collect::<HashMap<_, _>>();
+                }
+            }
+        }
+        Ok(history)
+    }
+}
+
+/// The tasks that nobody has in hand, each with how often in a row it failed, and how much is left of all.
+struct Work(Mutex<Left>);
+
+struct Left {
+    tasks: Vec<(usize, Task)>,
+    total: Span,
+    remaining: Span,
+}
+
+impl Work {
+    fn new(tasks: Vec<Task>) -> Work {
+        let total = tasks.iter().map(Task::remaining).fold(Span::ZERO, |sum, span| sum + span);
+        let tasks = tasks.into_iter().map(|task| (0, task)).collect();
+        Work(Mutex::new(Left { tasks, total, remaining: total }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Left> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the task with the newest piece, of those that failed least.
+    fn newest(&self) -> Option<(usize, Task)> {
+        let tasks = &mut self.lock().tasks;
+        tasks.retain(|(_, task)| task.job().is_some());
+        let order = |(failures, task): &(usize, Task)| {
+            let newest = task.job().map_or(i64::MIN, |job| job.piece.to.as_millis());
+            (*failures, -newest)
+        };
+        let found = (0..tasks.len()).min_by_key(|index| order(&tasks[*index]))?;
+        Some(tasks.swap_remove(found))
+    }
+
+    fn put(&self, failures: usize, tasks: Vec<Task>) {
+        self.lock().tasks.extend(tasks.into_iter().map(|task| (failures, task)));
+    }
+
+    /// Takes note of what was read, and says it each tenth of the way; returns what is left.
+    fn progress(&self, read: Span) -> Span {
+        let mut left = self.lock();
+        let tenth = |remaining: Span| (10.0 * (1.0 - remaining.share_of(left.total))) as usize;
+        let (before, remaining) = (tenth(left.remaining), left.remaining - read);
+        if tenth(remaining) > before && !remaining.is_zero() {
+            tracing::info!("{} % of the past is read", 10 * tenth(remaining));
+        }
+        left.remaining = remaining;
+        remaining
+    }
+}

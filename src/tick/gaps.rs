@@ -1,0 +1,100 @@
+//! What of the past is not known, of whom, and what is to be said of that. Never knows how it is read.
+
+use std::sync::Arc;
+
+use crate::ledger::Stretch;
+use crate::plan::Plan;
+use crate::slos::Slo;
+use crate::tick::{Entry, State};
+use crate::units::{Problem, Span, Timestamp};
+
+/// An SLO whose past made no progress for so long is judged by what is known.
+pub const PATIENCE: Span = Span::minutes(10);
+
+/// The past of one SLO that is still to be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gap {
+    pub slo: Arc<Slo>,
+    pub account: usize,
+    /// Its window begins here.
+    pub from: Timestamp,
+    /// It is known from here on.
+    pub to: Timestamp,
+}
+
+impl Gap {
+    /// What is to be read.
+    pub fn span(&self) -> Span {
+        self.to.since(self.from)
+    }
+}
+
+impl State {
+    /// What is not known of the windows of a plan's SLOs, though it may lie in the source's history. A daemon that
+    /// scrapes has none.
+    pub fn gaps(&self, plan: &Plan, now: Timestamp) -> Vec<Gap> {
+        if plan.pace.is_scraping {
+            return Vec::new();
+        }
+        let gap = |slo: usize| {
+            let (known_from, _) = self.ledger.known_from(slo)?;
+            let from = now - plan.slos[slo].slo.window.span();
+            let account = self.ledger.book_of(plan, slo).account;
+            (known_from > from).then(|| Gap { slo: plan.slos[slo].slo.clone(), account, from, to: known_from })
+        };
+        (0..plan.slos.len()).filter_map(gap).collect()
+    }
+
+    /// From now on these are being read.
+    pub fn expect(&mut self, gaps: &[Gap], now: Timestamp) {
+        gaps.iter().for_each(|gap| _ = self.read_at.entry(gap.account).or_insert(now));
+    }
+
+    /// Whether nothing came of some of these for a long time.
+    pub fn is_stuck(&self, gaps: &[Gap], now: Timestamp) -> bool {
+        let is_late = |last: &Timestamp| now.since(*last) >= PATIENCE;
+        gaps.iter().any(|gap| self.read_at.get(&gap.account).is_some_and(is_late))
+    }
+
+    /// Takes up what was read of the past, between two ticks.
+    pub fn join_past(&mut self, read: Vec<(usize, Stretch)>, now: Timestamp) -> Entry {
+        let mut entry = Entry::default();
+        for (account, stretch) in read {
+            entry.ledger.join(self.ledger.join_past(account, stretch));
+            self.read_at.insert(account, now);
+        }
+        entry
+    }
+
+    /// Notes in the standings whose past is being read, or was estimated.
+    pub fn look_at_pasts(&mut self, plan: &Plan, now: Timestamp) {
+        for slo in 0..self.standings.len() {
+            let Some((known_from, estimated)) = self.ledger.known_from(slo) else { continue };
+            let from = now - plan.slos[slo].slo.window.span();
+            let last = self.read_at.get(&self.ledger.book_of(plan, slo).account);
+            let is_coming = last.is_none_or(|last| now.since(*last) < PATIENCE);
+            let standing = &mut self.standings[slo];
+            standing.is_backfilling = !plan.pace.is_scraping && is_coming && known_from > from;
+            standing.is_estimated = estimated.is_some_and(|until| until > from);
+        }
+    }
+
+    /// What is to be said of the past of the SLOs.
+    pub fn notes_on_the_past(&self) -> Vec<Problem> {
+        let note = |code, what| Problem::note(code, what, "");
+        let notes = self.standings.iter().flat_map(|standing| {
+            let backfilling = standing.is_backfilling.then(|| {
+                note("backfilling", "what it counted before now is being read from the source; its budget is in part")
+            });
+            let estimated = standing.is_estimated.then(|| {
+                note(
+                    "estimated",
+                    "too many samples to read them all: what it counted long ago is estimated by the hour",
+                )
+            });
+            let about = |problem: Problem| problem.at(&standing.slo.place).about(&standing.slo.id);
+            backfilling.into_iter().chain(estimated).map(about)
+        });
+        notes.collect()
+    }
+}
