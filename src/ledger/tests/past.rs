@@ -274,6 +274,12 @@ proptest! {
         let total: Vec<(i64, f64)> = lives.concat().into_iter().enumerate().map(|(i, v)| (SCRAPE * (i as i64 + 1), v)).collect();
         let total: Vec<(i64, f64)> = total.into_iter().enumerate().filter(|(i, _)| *i == 0 || *i < gap.0 || *i >= gap.0 + gap.1).map(|(_, s)| s).collect();
         let errors: Vec<(i64, f64)> = total.iter().copied().skip(errors_born).map(|(at, v)| (at, (v / 4.0).floor())).collect();
+        // Who begins in the middle of a step back cannot know of it.
+        let steps_back = |samples: &[(i64, f64)]| samples.windows(2).any(|pair| {
+            let (before, after) = (pair[0].1, pair[1].1);
+            after < before && before - after < before / 8.0
+        });
+        prop_assume!(!steps_back(&total) && !steps_back(&errors));
         let source = Source::of(&total, &errors);
         let end = (total.last().map_or(SCRAPE, |(at, _)| *at) + SCRAPE) / 30 * 30;
         let mut whole = Books::of(EVENTS);
