@@ -45,8 +45,8 @@ pub struct Evaluation {
     progressed: bool,
     /// Where it is said what is to be read of the past.
     desk: Desk,
-    /// The accounts and windows that this was said of, and when.
-    expected: (BTreeSet<(usize, Window)>, Timestamp),
+    /// The accounts and windows that this was said of, whether something older is known of them, and when.
+    expected: (BTreeSet<(usize, Window, bool)>, Timestamp),
     store: Store,
     ledger_check: Check,
     /// What is not written yet, from ticks whose commit failed.
@@ -175,7 +175,7 @@ impl Evaluation {
     /// Says what is to be read of the past where that is more than before, or where nothing came of it.
     fn ask_for_the_past(&mut self, now: Timestamp) {
         let gaps = self.state.gaps(&self.plan, now);
-        let wanted = gaps.iter().map(|gap| (gap.account, gap.slo.window)).collect::<BTreeSet<_>>();
+        let wanted = gaps.iter().map(|gap| (gap.account, gap.slo.window, gap.is_closed)).collect::<BTreeSet<_>>();
         let (expected, since) = &self.expected;
         let is_stuck = now.since(*since) >= tick::PATIENCE && self.state.is_stuck(&gaps, now);
         if !wanted.is_subset(expected) || is_stuck {

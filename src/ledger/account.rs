@@ -1,6 +1,6 @@
 //! An account: one SLI of one SLO, and where its two running totals stand.
 
-use crate::ledger::row::{Cell, Side, events};
+use crate::ledger::row::{Cell, Line, Side, events};
 use crate::plan::Part;
 use crate::slos::{Counted, Sli, Slo};
 use crate::units::{SloId, Span, Tally, Timestamp};
@@ -127,6 +127,12 @@ pub struct Opening {
     pub cells: (Cell, Cell),
 }
 
+impl Opening {
+    pub fn line(&self) -> Line {
+        Line::EMPTY.with(Side::First, self.cells.0).with(Side::Second, self.cells.1)
+    }
+}
+
 /// All that is needed to read one account's lines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Book {
@@ -166,11 +172,11 @@ impl Account {
         false
     }
 
-    /// All events since it was opened; `None` before.
+    /// All events that were counted as they came, also before a break; `None` before it is opened.
     pub fn events(&self, sides: Sides) -> Option<Tally> {
-        let (first, second) = self.opening?.cells;
-        let [one, other] = &self.sides;
-        let (total, bad) = sides.total_and_bad(events(one.total - first.total), events(other.total - second.total));
+        self.opening?;
+        let [first, second] = &self.sides;
+        let (total, bad) = sides.total_and_bad(events(first.total), events(second.total));
         Some(Tally::held(total, bad))
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::ledger::account::booked_sides;
+use crate::ledger::account::{Book, booked_sides};
+use crate::ledger::past::Past;
 use crate::ledger::statement::Cells;
 use crate::ledger::{Account, Cell, Changed, Ledger, Memory, Side, density};
 use crate::plan::{Plan, Query, Question, Reading, Route, read_key};
@@ -19,6 +20,7 @@ impl Ledger {
         let mut changed = Changed::default();
         let problems = self.adopt_accounts(plan, now, &mut changed);
         self.adopt_memories(previous, plan, now, &mut changed);
+        self.go_on_after_breaks(plan, &mut changed);
         self.open_beside_running_queries(plan, &mut changed);
         (changed, problems)
     }
@@ -117,6 +119,45 @@ impl Ledger {
             booked_sides(route.part).iter().filter_map(|side| account.sides[*side as usize].booked)
         };
         query.routes.iter().flat_map(sides)
+    }
+
+    /// An account whose SLO is back goes on where its query stands by now. What it held before becomes its past, and the
+    /// time between is read from the source. A daemon that scrapes has no past: there it stays unmeasured.
+    fn go_on_after_breaks(&mut self, plan: &Plan, changed: &mut Changed) {
+        let mut broken: BTreeMap<usize, (Book, Vec<(Side, Timestamp)>)> = BTreeMap::new();
+        for (query, memory) in plan.queries.iter().zip(&self.memories).filter(|_| !plan.pace.is_scraping) {
+            let Some(watermark) = memory.as_ref().map(|memory| memory.watermark) else { continue };
+            for route in &query.routes {
+                let account = self.account_of[route.slo];
+                for side in booked_sides(route.part) {
+                    if self.accounts[account].side(*side).booked.is_some_and(|booked| booked < watermark) {
+                        let book = self.book_of(plan, route.slo);
+                        broken.entry(account).or_insert((book, Vec::new())).1.push((*side, watermark));
+                    }
+                }
+            }
+        }
+        let mut cells = Cells::default();
+        for (number, (book, sides)) in broken {
+            let lines = self.statement.lines(&book);
+            let estimated = book.opening.and_then(|opening| self.statement.known(number, opening).estimated);
+            let account = &mut self.accounts[number];
+            for (side, watermark) in sides {
+                let balance = account.side(side);
+                balance.booked = Some(watermark);
+                cells.set(watermark, number, side, balance.cell());
+            }
+            account.opening = None;
+            account.open();
+            changed.accounts.insert(number, account.clone());
+            if let Some(opening) = account.opening {
+                let (past, days) = Past::before_a_break(opening, lines, estimated);
+                self.statement.set_past(number, past);
+                changed.pasts.extend(days.into_iter().map(|(day, packed)| ((number, day), Some(packed))));
+            }
+        }
+        let rows = self.statement.fill(&cells);
+        changed.rows.extend(rows.into_iter().map(|row| (row.at, row)));
     }
 
     /// A new account of a query that is answered already starts where the query stands: nothing lies between.

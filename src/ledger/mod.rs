@@ -23,7 +23,7 @@ use crate::units::{Labels, Problem, Span, Timestamp};
 pub use account::{Account, Balance, Book, Opening, Sides};
 pub use counting::{Odd, Starts, Step, step};
 pub use memory::Memory;
-pub use past::{Day, Stretch};
+pub use past::{Day, Known, Stretch};
 pub use recounting::{History, Lack, Piece, REMEMBERED};
 pub use restoring::{Kept, KeptAccount};
 pub use row::{Cell, Line, Row, Side};
@@ -170,10 +170,10 @@ impl Ledger {
         instants
     }
 
-    /// From when on the account of an SLO is known, and until when that was estimated; `None` before it is opened.
-    pub fn known_from(&self, slo: usize) -> Option<(Timestamp, Option<Timestamp>)> {
+    /// How far back the account of an SLO is known; `None` before it is opened.
+    pub fn known(&self, slo: usize) -> Option<Known> {
         let account = self.account_of[slo];
-        self.statement.known_from(account, self.accounts[account].opening)
+        Some(self.statement.known(account, self.accounts[account].opening?))
     }
 
     /// Takes up what was read of an account's past.

@@ -39,8 +39,7 @@ impl Stretch {
         self.steps.last().map_or(self.from, |step| step.at)
     }
 
-    fn packed(&self) -> Vec<u8> {
-        let mut pack = Packer::default();
+    fn pack(&self, pack: &mut Packer) {
         pack.i64(self.from.as_millis());
         pack.i32(i32::from(self.is_estimated));
         pack.list(self.steps.iter(), |pack, step| {
@@ -50,12 +49,9 @@ impl Stretch {
                 pack.i32(step.measured[side as usize]);
             }
         });
-        pack.sealed()
     }
 
-    /// `None` where it is damaged.
-    pub fn unpacked(bytes: &[u8]) -> Option<Stretch> {
-        let mut read = Unpacker::opened(bytes)?;
+    fn unpack(read: &mut Unpacker) -> Option<Stretch> {
         let (from, is_estimated) = (Timestamp::millis(read.i64()?), read.i32()? != 0);
         let steps = read.list(|read| {
             let at = Timestamp::millis(read.i64()?);
@@ -65,6 +61,28 @@ impl Stretch {
         })?;
         Some(Stretch { from, steps, is_estimated })
     }
+}
+
+/// What is known of a day, as it is kept.
+fn packed(stretches: &[Stretch]) -> Vec<u8> {
+    let mut pack = Packer::default();
+    pack.list(stretches.iter(), |pack, stretch| stretch.pack(pack));
+    pack.sealed()
+}
+
+/// `None` where it is damaged.
+pub fn unpacked(bytes: &[u8]) -> Option<Vec<Stretch>> {
+    Unpacker::opened(bytes)?.list(Stretch::unpack)
+}
+
+/// How far back an account is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    pub from: Timestamp,
+    /// What lies before this is known again, but not what lies between.
+    pub again: Option<Timestamp>,
+    /// The last instant of what was estimated; `None` where every sample was counted.
+    pub estimated: Option<Timestamp>,
 }
 
 /// Lines before an opening, without a gap between them and it.
@@ -97,9 +115,8 @@ impl Past {
         self.lines.last().map_or(self.opening.at, |(at, _)| *at)
     }
 
-    /// The last instant of what was estimated; `None` where every sample was counted.
-    pub fn estimated(&self) -> Option<Timestamp> {
-        self.estimated
+    pub fn known(&self) -> Known {
+        Known { from: self.reach(), again: self.apart.keys().next_back().copied(), estimated: self.estimated }
     }
 
     /// The newest line at or before an instant that lies before the opening.
@@ -120,13 +137,36 @@ impl Past {
         }
         let days: Vec<Day> = stretch.steps.iter().map(|step| day(step.at)).collect();
         self.append(stretch);
-        let changed = days.into_iter().map(|day| (day, self.stretch_of(day).packed())).collect();
         self.join_what_fits();
-        changed
+        days.into_iter().map(|day| (day, packed(&self.stretches_of(day)))).collect()
+    }
+
+    /// The past of an account that goes on after a break: these lines (newest first) were before the break. Also the
+    /// days to be kept.
+    pub fn before_a_break(
+        opening: Opening,
+        lines: Vec<(Timestamp, Line)>,
+        estimated: Option<Timestamp>,
+    ) -> (Past, BTreeMap<Day, Vec<u8>>) {
+        let Some(((at, line), older)) = lines.split_first() else { return (Past::before(opening), BTreeMap::new()) };
+        let cell = |side| line.cell(side).unwrap_or(Cell { total: 0, measured: 0 });
+        let before = Opening { at: *at, cells: (cell(Side::First), cell(Side::Second)) };
+        let former = Past { lines: older.to_vec(), estimated, ..Past::before(before) };
+        let mut days: Vec<Day> = lines.iter().map(|(at, _)| day(*at)).collect();
+        days.dedup();
+        let stretches = days.into_iter().flat_map(|day| former.stretches_of(day));
+        let past = Past { apart: stretches.map(|stretch| (stretch.to(), stretch)).collect(), ..Past::before(opening) };
+        let kept = past.apart.keys().map(|to| (day(*to), packed(&past.stretches_of(day(*to))))).collect();
+        (past, kept)
+    }
+
+    /// Its lines, newest first.
+    pub fn lines(&self) -> &[(Timestamp, Line)] {
+        &self.lines
     }
 
     fn append(&mut self, stretch: Stretch) {
-        let (_, mut line) = self.oldest().unwrap_or((self.opening.at, line_of(&self.opening)));
+        let (_, mut line) = self.oldest().unwrap_or((self.opening.at, self.opening.line()));
         let befores = stretch.steps.iter().map(|step| step.at).rev().skip(1).chain([stretch.from]);
         for (step, before) in stretch.steps.iter().rev().zip(befores) {
             line = less(line, step);
@@ -147,8 +187,8 @@ impl Past {
     }
 
     /// What it holds of a day.
-    fn stretch_of(&self, wanted: Day) -> Stretch {
-        let newest = (self.opening.at, line_of(&self.opening));
+    fn stretches_of(&self, wanted: Day) -> Vec<Stretch> {
+        let newest = (self.opening.at, self.opening.line());
         let uppers = [newest].into_iter().chain(self.lines.iter().copied());
         let pairs = uppers.zip(&self.lines).filter(|((at, _), _)| day(*at) == wanted);
         let mut stretch = Stretch { from: self.opening.at, steps: Vec::new(), is_estimated: false };
@@ -158,7 +198,9 @@ impl Past {
             stretch.steps.push(step(at, upper, *lower));
         }
         stretch.steps.reverse();
-        stretch
+        let joined = (!stretch.steps.is_empty()).then_some(stretch);
+        let apart = self.apart.iter().filter(|(to, _)| day(**to) == wanted).map(|(_, stretch)| stretch.clone());
+        joined.into_iter().chain(apart).collect()
     }
 
     /// Drops lines that are not kept any more; returns the days of which nothing is left.
@@ -185,10 +227,6 @@ fn day(at: Timestamp) -> Day {
 /// When a day begins.
 pub fn beginning(day: Day) -> Timestamp {
     Timestamp::millis(day * DAY.as_millis())
-}
-
-fn line_of(opening: &Opening) -> Line {
-    Line::EMPTY.with(Side::First, opening.cells.0).with(Side::Second, opening.cells.1)
 }
 
 /// Where an account stood before a step.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::ledger::account::{Account, Balance, Opening};
 use crate::ledger::memory::Memory;
 use crate::ledger::pack::{Packer, Unpacker};
-use crate::ledger::past::{Day, Past, Stretch};
+use crate::ledger::past::{Day, Past};
 use crate::ledger::row::{Cell, Line, Row, Side};
 use crate::ledger::{Ledger, Statement, past};
 use crate::units::{Problem, SloId, Span, Timestamp};
@@ -27,7 +27,7 @@ pub struct Kept {
     pub accounts: Vec<KeptAccount>,
     pub rows: Vec<(Timestamp, Vec<u8>)>,
     pub queries: BTreeMap<String, Vec<u8>>,
-    /// By account and day, a packed [`Stretch`].
+    /// By account and day, what is known of the time before it was opened.
     pub pasts: BTreeMap<(usize, Day), Vec<u8>>,
 }
 
@@ -157,12 +157,12 @@ impl Ledger {
             let Some(opening) = account.opening else { continue };
             let mut stretches = Vec::new();
             for ((_, day), bytes) in kept.range((number, Day::MIN)..=(number, Day::MAX)) {
-                let stretch = Stretch::unpacked(bytes);
-                if stretch.is_none() {
+                let known = past::unpacked(bytes);
+                if known.is_none() {
                     let what = format!("the past of {} on {}", account.id, past::beginning(*day));
                     problems.push(damaged(what, "it is read from the source again").about(&account.id));
                 }
-                stretches.extend(stretch);
+                stretches.extend(known.into_iter().flatten());
             }
             if !stretches.is_empty() {
                 self.statement.set_past(number, Past::restored(opening, stretches));

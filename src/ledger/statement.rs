@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ledger::account::{Book, Opening};
 use crate::ledger::density::Density;
-use crate::ledger::past::{Day, Past, Stretch};
+use crate::ledger::past::{Day, Known, Past, Stretch};
 use crate::ledger::row::{Cell, Line, Row, Side, events};
 use crate::units::{Ratio, Span, Tally, Timestamp};
 
@@ -131,10 +131,23 @@ impl Statement {
         oldest.or_else(|| book.opening.map(|opening| (opening.at, opening.cells)))
     }
 
-    /// From when on an account is known, and until when that was estimated; `None` before it is opened.
-    pub fn known_from(&self, account: usize, opening: Option<Opening>) -> Option<(Timestamp, Option<Timestamp>)> {
-        let opened = opening?.at;
-        Some(self.pasts.get(&account).map_or((opened, None), |past| (past.reach(), past.estimated())))
+    /// How far back an account is known.
+    pub fn known(&self, account: usize, opening: Opening) -> Known {
+        let newly_opened = Known { from: opening.at, again: None, estimated: None };
+        self.pasts.get(&account).map_or(newly_opened, |past| past.known())
+    }
+
+    /// Every line of an account, newest first.
+    pub fn lines(&self, book: &Book) -> Vec<(Timestamp, Line)> {
+        let Some(opening) = book.opening else { return Vec::new() };
+        let rows = self.rows.iter().rev().take_while(|row| row.at >= opening.at);
+        let lines = rows.map(|row| (row.at, row.line(book.account))).filter(|(_, line)| line.complete().is_some());
+        let mut lines: Vec<(Timestamp, Line)> = lines.collect();
+        if lines.last().is_none_or(|(at, _)| *at > opening.at) {
+            lines.push((opening.at, opening.line()));
+        }
+        lines.extend(self.pasts.get(&book.account).map_or(&[][..], |past| past.lines()));
+        lines
     }
 
     /// Takes up what was read of an account's past; returns the days that changed, to be kept.

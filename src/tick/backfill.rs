@@ -102,13 +102,16 @@ impl Task {
     pub fn read(&mut self, job: &Job, history: &[History], now: Timestamp) -> Vec<(usize, Stretch)> {
         let piece = job.piece;
         let lacking = |gap: &Gap| !gap.span().is_zero() && gap.to > piece.from;
-        let lack = |(slo, gap): (usize, &Gap)| Lack { slo, part: Piece { from: piece.from, to: gap.to } };
+        let lack = |(slo, gap): (usize, &Gap)| {
+            let from = if gap.is_closed { gap.from.max(piece.from) } else { piece.from };
+            Lack { slo, part: Piece { from, to: gap.to } }
+        };
         let lacks: Vec<Lack> = self.gaps.iter().enumerate().filter(|(_, gap)| lacking(gap)).map(lack).collect();
         let stretches = piece.stretches(self.plan(job), &self.density, &lacks, history, now);
         let mut read = Vec::new();
         for (lack, stretch) in lacks.iter().zip(stretches) {
             let gap = &mut self.gaps[lack.slo];
-            gap.to = piece.from;
+            gap.to = lack.part.from;
             read.extend(stretch.map(|stretch| (gap.account, Stretch { is_estimated: job.is_estimated, ..stretch })));
         }
         read

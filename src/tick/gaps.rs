@@ -16,8 +16,10 @@ pub const PATIENCE: Span = Span::minutes(10);
 pub struct Gap {
     pub slo: Arc<Slo>,
     pub account: usize,
-    /// Its window begins here.
+    /// Its window begins here, or it is known again.
     pub from: Timestamp,
+    /// Whether it is known again before `from`: then nothing before it is read.
+    pub is_closed: bool,
     /// It is known from here on.
     pub to: Timestamp,
 }
@@ -37,10 +39,18 @@ impl State {
             return Vec::new();
         }
         let gap = |slo: usize| {
-            let (known_from, _) = self.ledger.known_from(slo)?;
-            let from = now - plan.slos[slo].slo.window.span();
+            let known = self.ledger.known(slo)?;
+            let begin = now - plan.slos[slo].slo.window.span();
+            let again = known.again.filter(|again| *again > begin);
             let account = self.ledger.book_of(plan, slo).account;
-            (known_from > from).then(|| Gap { slo: plan.slos[slo].slo.clone(), account, from, to: known_from })
+            let (from, is_closed) = (again.unwrap_or(begin), again.is_some());
+            (known.from > from).then(|| Gap {
+                slo: plan.slos[slo].slo.clone(),
+                account,
+                from,
+                is_closed,
+                to: known.from,
+            })
         };
         (0..plan.slos.len()).filter_map(gap).collect()
     }
@@ -69,13 +79,13 @@ impl State {
     /// Notes in the standings whose past is being read, or was estimated.
     pub fn look_at_pasts(&mut self, plan: &Plan, now: Timestamp) {
         for slo in 0..self.standings.len() {
-            let Some((known_from, estimated)) = self.ledger.known_from(slo) else { continue };
+            let Some(known) = self.ledger.known(slo) else { continue };
             let from = now - plan.slos[slo].slo.window.span();
             let last = self.read_at.get(&self.ledger.book_of(plan, slo).account);
             let is_coming = last.is_none_or(|last| now.since(*last) < PATIENCE);
             let standing = &mut self.standings[slo];
-            standing.is_backfilling = !plan.pace.is_scraping && is_coming && known_from > from;
-            standing.is_estimated = estimated.is_some_and(|until| until > from);
+            standing.is_backfilling = !plan.pace.is_scraping && is_coming && known.from > from;
+            standing.is_estimated = known.estimated.is_some_and(|until| until > from);
         }
     }
 

@@ -64,7 +64,7 @@ impl Books {
     }
 
     fn known_from(&self) -> Timestamp {
-        self.ledger.known_from(0).expect("opened").0
+        self.ledger.known(0).expect("opened").from
     }
 
     /// Reads the past of every SLO from what is known of the first back to `from`.
@@ -249,6 +249,63 @@ fn lines_are_thinned_with_age_and_the_oldest_stays_while_it_is_kept() {
     assert_eq!(changed.pasts.into_keys().collect::<Vec<_>>(), [(0, -1), (0, 0)]);
 }
 
+#[test]
+fn an_slo_that_comes_back_goes_on_and_the_time_between_is_read() {
+    let file = |names: &[&str]| {
+        let slo = |name: &&str| {
+            format!(
+                "  - {{ name: {name}, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: http_total }} }}\n"
+            )
+        };
+        planned(&format!("service: shop\nslos:\n{}", names.iter().map(slo).collect::<String>()))
+    };
+    let total: Vec<(i64, f64)> = (1..=200).map(|scrape| (SCRAPE * scrape, scrape as f64)).collect();
+    let source = Source::of(&total, &[]);
+    let mut books = Books::of(EVENTS);
+    let take_up = |books: &mut Books, plan: Plan, now: i64| {
+        let (changed, _) = books.ledger.adopt(Some(&books.plan), &plan, at(now));
+        books.kept.join(changed);
+        books.plan = plan;
+    };
+    take_up(&mut books, file(&["here", "away"]), 0);
+    let counted_of_away = |books: &mut Books, now: i64| {
+        let book = books.ledger.book_of(&books.plan, books.plan.slos.len() - 1);
+        let measured = books.ledger.statement.measured(&book, Span::seconds(now), at(now)).expect("opened");
+        (measured.from, measured.tally.total(), measured.measured)
+    };
+    books.answer(3_000, &source.samples(at(2_340), at(3_000)));
+    books.read_back(&source, at(1_500), 3_000).live(&source, 3_000, 6_000);
+    take_up(&mut books, file(&["here"]), 6_000);
+    books.live(&source, 6_000, 20_000 / 30 * 30);
+    let now = 20_000 / 30 * 30;
+    take_up(&mut books, file(&["here", "away"]), now);
+    books.live(&source, now, now + 3_000);
+    let now = now + 3_000;
+    let away = books.ledger.book_of(&books.plan, 1).account;
+    assert_eq!(books.ledger.accounts.len(), 3, "the same account");
+    let events = |books: &Books| books.counted_of(1).0;
+    assert_eq!(events(&books), 40.0);
+    let known = books.ledger.known(1).expect("opened");
+    assert_eq!((known.from, known.again), (at(19_980), Some(at(6_000))));
+
+    // Read in two pieces, with a restart before, between and after.
+    let mut books = books.restarted();
+    for from in [9_000, 6_000] {
+        let to = books.ledger.known(1).expect("opened").from;
+        let piece = Piece { from: at(from), to };
+        let history = source.history(&books.plan, &books.plan.queries[0], piece);
+        let lack = Lack { slo: 1, part: piece };
+        let read = piece.stretches(&books.plan, &density(&books.plan), &[lack], &[history], at(now));
+        books.kept.join(books.ledger.join_past(away, read[0].clone().expect("answered")));
+        books = books.restarted();
+    }
+    let (from, total, measured) = counted_of_away(&mut books, now);
+    assert_eq!(from, at(1_500), "also what had been read before");
+    assert_eq!((total, measured), (((now - 1_500) / SCRAPE) as f64, Span::seconds(now - 1_500)));
+    assert_eq!(events(&books), 40.0);
+    assert_eq!(books.ledger.known(1).expect("opened").again, None);
+}
+
 /// One process of a service: what it counted at each scrape, the first one at its very beginning.
 fn process() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec((0u8..20).prop_map(f64::from), 1..25).prop_map(|gains| {
@@ -261,7 +318,7 @@ fn process() -> impl Strategy<Value = Vec<f64>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_the_pieces_and_the_restarts_every_window_holds_what_a_ledger_from_the_beginning_holds(

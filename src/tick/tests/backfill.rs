@@ -27,6 +27,7 @@ fn gaps(slis: &[(&str, i64)]) -> Vec<Gap> {
         slo: Arc::new(slo),
         account,
         from: at(NOW - 30 * 24 * HOUR),
+        is_closed: false,
         to: at(NOW - hours * HOUR),
     };
     slos.into_iter().zip(slis).enumerate().map(gap).collect()
