@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::daemon::source::{LONGEST_REST, starts};
 use crate::daemon::{Config, config};
-use crate::io::clock;
 use crate::io::prometheus::{self, Answer, Error, Prometheus};
+use crate::io::{clock, http};
 use crate::plan::{Facts, Pace, Plan, Query, Question, SeriesId, plan};
 use crate::promql::names;
 use crate::tick::{self, Gap, History, Job, PastPiece, REMEMBERED, Stretch, Task};
@@ -143,6 +143,9 @@ impl Reader {
                 }
                 Err(error) if error.is_too_much() && task.halve() => work.put(failures, vec![task]),
                 Err(error) => {
+                    if is_too_slow(&error) {
+                        task.halve();
+                    }
                     if failures == 0 {
                         let problem = error.problem();
                         tracing::warn!(
@@ -216,6 +219,11 @@ impl Reader {
     }
 }
 
+/// Whether less may be answered in time.
+fn is_too_slow(error: &Error) -> bool {
+    matches!(error, Error::Http(http::Error::Slow { .. }) | Error::Refused { status: 503, .. })
+}
+
 /// The tasks that nobody has in hand, each with how often in a row it failed, and how much is left of all.
 struct Work(Mutex<Left>);
 
@@ -262,5 +270,76 @@ impl Work {
         }
         left.remaining = remaining;
         remaining
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::daemon::Overrides;
+    use crate::slos;
+    use crate::units::Timestamp;
+
+    /// A source that holds nothing, and refuses to look for it in six hours at once.
+    async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+        let mut request = Vec::new();
+        while !String::from_utf8_lossy(&request).contains("query=") {
+            let mut piece = [0; 4_096];
+            let length = stream.read(&mut piece).await?;
+            request.extend_from_slice(&piece[..length]);
+        }
+        let (status, body) = match String::from_utf8_lossy(&request).contains("6h10m") {
+            true => ("422 No", r#"{"status":"error","errorType":"execution","error":"too many samples"}"#),
+            false if String::from_utf8_lossy(&request).contains("count") => {
+                ("200 OK", r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#)
+            }
+            false => ("200 OK", r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#),
+        };
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        stream.write_all(answer.as_bytes()).await
+    }
+
+    #[tokio::test]
+    async fn a_source_that_refuses_long_pieces_is_asked_for_shorter_ones_until_all_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let prometheus = Some(format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream));
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("burnwatch.yaml"), "{}").unwrap();
+        let overrides =
+            Overrides { config: Some(dir.path().join("burnwatch.yaml")), prometheus, ..Overrides::default() };
+        let config = Config::load(overrides).unwrap();
+        let (backfill, mut desk) = Backfill::build(&config, &Registry::new()).unwrap();
+        let (slos, _) = slos::read("f", "service: s\nslos: [{ name: a, objective: 99%, sli: { bad: b, total: t } }]");
+        let (from, to) = (Timestamp::seconds(86_400), Timestamp::seconds(3 * 86_400));
+        let slo = Arc::new(slos.into_iter().next().unwrap());
+        let gaps = vec![Gap { slo, account: 7, from, is_closed: false, to }];
+        desk.wanted.send_replace(Wanted { gaps, facts: Facts::default(), pace: config.pace.clone() });
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(backfill.unwrap().run(stop.clone()));
+
+        let mut known_from = to;
+        while known_from > from {
+            let read = desk.read.recv().await.unwrap();
+            let [(account, stretch)] = &read[..] else { panic!("{read:?}") };
+            assert_eq!((*account, stretch.steps.last().unwrap().at), (7, known_from));
+            assert_eq!(known_from.since(stretch.from), Span::hours(3));
+            known_from = stretch.from;
+        }
+        assert_eq!(known_from, from);
+        stop.cancel();
+        running.await.unwrap();
     }
 }

@@ -30,8 +30,9 @@ pub struct Task {
     /// What is asked up to a moment instead of samples.
     rates: Option<(Timestamp, Plan)>,
     density: Density,
-    /// The longest piece that is asked.
+    /// The longest piece that is asked now, and that may be asked.
     longest: Span,
+    allowed: Span,
 }
 
 /// One piece of a task.
@@ -79,7 +80,7 @@ impl Task {
                 longest = longest / 2;
             }
         }
-        Some(Task { gaps, samples, rates, density, longest })
+        Some(Task { gaps, samples, rates, density, longest, allowed: longest })
     }
 
     /// The newest piece that is still to be read; `None` when all is.
@@ -113,6 +114,10 @@ impl Task {
             let gap = &mut self.gaps[lack.slo];
             gap.to = lack.part.from;
             read.extend(stretch.map(|stretch| (gap.account, Stretch { is_estimated: job.is_estimated, ..stretch })));
+        }
+        if piece.from == piece.from.on_grid(Span::days(1)) {
+            // The day before may have been a quieter one.
+            self.longest = (self.longest * 2).min(self.allowed);
         }
         read
     }

@@ -94,12 +94,12 @@ impl State {
         let note = |code, what| Problem::note(code, what, "");
         let notes = self.standings.iter().flat_map(|standing| {
             let backfilling = standing.is_backfilling.then(|| {
-                note("backfilling", "what it counted before now is being read from the source; its budget is in part")
+                note("backfilling", "its past is being read from the source; until that is done its budget is partial")
             });
             let estimated = standing.is_estimated.then(|| {
                 note(
                     "estimated",
-                    "too many samples to read them all: what it counted long ago is estimated by the hour",
+                    "its past has too many samples to read them all: what is long ago is estimated by the hour",
                 )
             });
             let about = |problem: Problem| problem.at(&standing.slo.place).about(&standing.slo.id);

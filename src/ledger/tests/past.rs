@@ -195,6 +195,27 @@ fn a_day_that_is_damaged_is_read_again_and_those_before_it_are_not() {
 }
 
 #[test]
+fn what_was_known_again_but_was_read_since_counts_once() {
+    let day = 86_400;
+    let total: Vec<(i64, f64)> = (1..=2 * day / 3_600).map(|scrape| (3_600 * scrape, scrape as f64)).collect();
+    let source = Source::of(&total, &[]);
+    let now = 2 * day - 300;
+    let mut books = Books::of(EVENTS);
+    books.answer(now, &source.samples(at(now - 660), at(now)));
+    books.read_back(&source, at(day), now).read_back(&source, at(0), now);
+    let whole = books.numbers(now, now);
+    let mut kept = books.written();
+    kept.pasts.get_mut(&(0, 1)).expect("read")[20] ^= 1;
+    let (mut ledger, _) = Ledger::restored(kept);
+    ledger.adopt(None, &books.plan, at(now));
+    books.ledger = ledger;
+    books.read_back(&source, at(day - 7_200), now);
+    assert_eq!(books.known_from(), at(day - 7_200));
+    books.read_back(&source, at(0), now);
+    assert_eq!(books.numbers(now, now), whole);
+}
+
+#[test]
 fn what_was_read_twice_counts_once() {
     let total: Vec<(i64, f64)> = (1..=20).map(|scrape| (SCRAPE * scrape, scrape as f64)).collect();
     let source = Source::of(&total, &[]);

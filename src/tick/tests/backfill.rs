@@ -96,7 +96,13 @@ fn what_is_too_much_is_asked_in_halves_and_what_is_refused_apart() {
     assert!(task.halve());
     let (piece, _) = read(&mut task).expect("unfinished");
     assert_eq!(piece.to.since(piece.from), Span::hours(3));
-    assert_eq!((0..10).filter(|_| task.halve()).count(), 4, "no shorter than ten minutes");
+    let spans: Vec<Span> =
+        (0..5).filter_map(|_| read(&mut task)).map(|(piece, _)| piece.to.since(piece.from)).collect();
+    assert_eq!(spans, [3, 3, 3, 3, 3].map(Span::hours));
+    (0..2).for_each(|_| _ = read(&mut task));
+    let (piece, _) = read(&mut task).expect("unfinished");
+    assert_eq!(piece.to.since(piece.from), Span::hours(6), "of the day before");
+    assert_eq!((0..10).filter(|_| task.halve()).count(), 5, "no shorter than ten minutes");
     let remaining = task.remaining();
     let apart = task.apart(&Facts::default(), &Pace::DEFAULT);
     assert_eq!(apart.iter().map(Task::slos).collect::<Vec<_>>(), [1, 1]);
