@@ -1,20 +1,25 @@
 //! What was before the daemon, on a real Prometheus that remembers days of a service whose every request is known: what
 //! is read back must equal the truth to the event, also when the daemon is killed while it reads.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use burnwatch::units::Timestamp;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::stand::past::{Blocks, Past, SCRAPE, Trouble};
-use crate::stand::{Daemon, Prometheus, eventually};
+use crate::stand::past::{Past, SCRAPE, Trouble, scenarios};
+use crate::stand::{Daemon, Prometheus, Victoria, eventually};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
 /// A machine that is busy with other tests takes its time.
-const READ: Duration = Duration::from_secs(120);
+const READ: Duration = Duration::from_secs(300);
+
+/// What is counted request by request.
+const EXACT: [&str; 2] = ["availability", "latency"];
+const ALL: [&str; 3] = ["availability", "latency", "up"];
 
 const EVALUATE: &str = "{ every: 5s, delay: 1s, scrape_interval: 60s, shortest_window: 5m, no_data_after: 1h }";
 
@@ -51,23 +56,23 @@ fn pasts() -> Vec<Past> {
     vec![calm, eventful, trickle]
 }
 
-fn remembering(pasts: &[Past]) -> Prometheus {
-    let mut blocks = Blocks::default();
-    pasts.iter().for_each(|past| blocks.add(past));
-    Prometheus::remembering(blocks)
-}
-
-/// An availability, a latency and a reachability of each past, over three days.
-fn slos(pasts: &[Past]) -> String {
-    let of = |past: &Past| {
-        let job = &past.job;
-        format!(
-            "- {{ name: {job}-availability, objective: 99%, sli: {{ bad: 'http_requests_total{{job=\"{job}\",code=~\"5..\"}}', total: 'http_requests_total{{job=\"{job}\"}}' }} }}\n\
-             - {{ name: {job}-latency, objective: 95%, sli: {{ histogram: 'http_request_duration_seconds{{job=\"{job}\"}}', under: 200ms }} }}\n\
-             - {{ name: {job}-up, objective: 99%, sli: {{ up: 'up{{job=\"{job}\"}}' }} }}\n"
-        )
+/// An SLO file of these SLIs of each past, over so many days.
+fn slos(pasts: &[Past], days: i64, slis: &[&str]) -> String {
+    let slo = |sli: &&str, job: &str| {
+        let (objective, counted) = match *sli {
+            "availability" => (
+                99,
+                format!(
+                    "bad: 'http_requests_total{{job=\"{job}\",code=~\"5..\"}}', total: 'http_requests_total{{job=\"{job}\"}}'"
+                ),
+            ),
+            "latency" => (95, format!("histogram: 'http_request_duration_seconds{{job=\"{job}\"}}', under: 200ms")),
+            _ => (99, format!("up: 'up{{job=\"{job}\"}}'")),
+        };
+        format!("- {{ name: {job}-{sli}, objective: {objective}%, sli: {{ {counted} }} }}\n")
     };
-    format!("service: shop\nwindow: 3d\nslos:\n{}", pasts.iter().map(of).collect::<String>())
+    let of = |past: &Past| slis.iter().map(|sli| slo(sli, &past.job)).collect::<String>();
+    format!("service: shop\nwindow: {days}d\nslos:\n{}", pasts.iter().map(of).collect::<String>())
 }
 
 #[track_caller]
@@ -98,24 +103,29 @@ fn wait_read(daemon: &Daemon, slos: usize) {
 
 /// That every number is the truth of the time that it is said to be of.
 #[track_caller]
-fn assert_true(daemon: &Daemon, past: &Past) {
-    for sli in ["availability", "latency"] {
+fn assert_true(daemon: &Daemon, past: &Past, days: i64) {
+    for sli in EXACT {
         let slo = daemon.slo("shop", &format!("{}-{sli}", past.job));
         let truth = past.truth(moment(&slo["from"]), moment(&slo["to"]));
         let bad = if sli == "latency" { truth.slow } else { truth.failed };
         let events = &slo["events"];
         let counted = (events["total"].as_f64(), events["bad"].as_f64());
         assert_eq!(counted, (Some(truth.total as f64), Some(bad as f64)), "{slo}\n{}", daemon.output());
+        if truth.total > 0 {
+            let allowed = truth.total as f64 * (1.0 - slo["objective"].as_f64().unwrap());
+            let consumed = slo["budget"]["consumed"].as_f64().unwrap();
+            assert!((consumed - bad as f64 / allowed).abs() < 0.000_1, "{slo}");
+        }
         let (from, to) = (moment(&slo["from"]), moment(&slo["to"]));
-        assert!((3 * DAY..3 * DAY + HOUR + 60).contains(&(to - from)), "{slo}");
+        assert!((days * DAY..days * DAY + HOUR + 60).contains(&(to - from)), "{slo}");
     }
 }
 
 #[test]
 fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads() {
     let pasts = pasts();
-    let mut prometheus = remembering(&pasts);
-    let mut daemon = Daemon::ready(&prometheus, EVALUATE, &slos(&pasts));
+    let mut prometheus = Prometheus::remembering(&pasts);
+    let mut daemon = Daemon::ready(&prometheus, EVALUATE, &slos(&pasts, 3, &ALL));
     let is_begun = |left: &Option<f64>| left.is_some_and(|left| left > 0.0 && left < 9.0 * 3.0 * DAY as f64 - 600.0);
     eventually("some of it is read", READ, || remaining(&daemon), is_begun);
     // The rest has to wait, and what was read is written.
@@ -133,7 +143,7 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
     wait_read(&daemon, 9);
 
     for past in &pasts {
-        assert_true(&daemon, past);
+        assert_true(&daemon, past, 3);
     }
     let coverage = |slo: &str| daemon.slo("shop", slo)["coverage"].as_f64().unwrap();
     assert!(coverage("calm-availability") > 0.98, "{}", coverage("calm-availability"));
@@ -148,7 +158,7 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
 
     // And a longer window reads the rest.
     assert!(daemon.stop().success(), "{}", daemon.output());
-    daemon.declare(&slos(&pasts).replace("window: 3d", "window: 4d"));
+    daemon.declare(&slos(&pasts, 4, &ALL));
     daemon.start();
     wait_read(&daemon, 9);
     let slo = daemon.slo("shop", "calm-availability");
@@ -159,4 +169,30 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
     assert_eq!(slo["events"]["total"].as_f64(), Some(truth as f64), "{slo}");
     let coverage = slo["coverage"].as_f64().unwrap();
     assert!((coverage - 3.5 / 4.0).abs() < 0.02, "where there is no history, coverage says so: {slo}");
+}
+
+/// What months held of everything that may happen to a service.
+fn months(seeds: &[u64]) -> Vec<Past> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    seeds.iter().flat_map(|seed| scenarios(*seed, now + SCRAPE)).collect()
+}
+
+#[track_caller]
+fn assert_read_to_the_event(url: &str, pasts: &[Past]) {
+    let mut daemon = Daemon::configured(url, EVALUATE, &slos(pasts, 30, &EXACT), Path::new("burnwatch.db"));
+    daemon.start();
+    wait_read(&daemon, EXACT.len() * pasts.len());
+    pasts.iter().for_each(|past| assert_true(&daemon, past, 30));
+}
+
+#[test]
+fn a_month_of_everything_that_may_happen_is_read_to_the_event_from_prometheus() {
+    let pasts = months(&[1, 2]);
+    assert_read_to_the_event(&Prometheus::remembering(&pasts).url(), &pasts);
+}
+
+#[test]
+fn a_month_of_everything_that_may_happen_is_read_to_the_event_from_victoriametrics() {
+    let pasts = months(&[3]);
+    assert_read_to_the_event(&Victoria::remembering(&pasts).url(), &pasts);
 }

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::peers::{self, Rule};
 use crate::stand::Prometheus;
-use crate::stand::past::{Blocks, Past, SCRAPE, scenarios};
+use crate::stand::past::{Past, SCRAPE, scenarios};
 
 const TOTAL: &str = "http_requests_total";
 const BAD: &str = "http_requests_total{code=\"500\"}";
@@ -25,11 +25,9 @@ pub fn print() {
 /// Each service has two instances with a series of answers and one of errors.
 fn row(services: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-    let mut blocks = Blocks::default();
     let pasts: Vec<Past> = (0..services).map(|seed| scenarios(seed, now).remove(0)).collect();
-    pasts.iter().for_each(|past| blocks.add(past));
     let at = pasts[0].scrapes().last().unwrap().at;
-    let prometheus = Prometheus::remembering(blocks);
+    let prometheus = Prometheus::remembering(&pasts);
     let read = |expression: &str| samples_read(&prometheus, expression, at);
     let rules = |rules: Vec<Rule>| rules.iter().map(|rule| rule.per_minute * read(&rule.expression)).sum::<f64>();
     let daemon = TICKS * read(DAEMON_ASKS);

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::peers;
 use crate::stand::Prometheus;
-use crate::stand::past::{Blocks, Past, scenarios};
+use crate::stand::past::{Past, scenarios};
 
 const MONTH: i64 = 30 * 86_400;
 /// 99.9 %.
@@ -13,9 +13,7 @@ const ALLOWED: f64 = 0.001;
 pub fn print() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     let pasts = scenarios(1, now);
-    let mut blocks = Blocks::default();
-    pasts.iter().for_each(|past| blocks.add(past));
-    let prometheus = Prometheus::remembering(blocks);
+    let prometheus = Prometheus::remembering(&pasts);
     println!("Error budget consumed over 30 d at 99.9 %\n");
     println!("| what happened | truth | Sloth | Pyrra |");
     println!("|---|---:|---:|---:|");

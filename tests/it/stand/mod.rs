@@ -11,6 +11,7 @@ mod service;
 pub mod past;
 mod prometheus;
 mod promtool;
+mod victoria;
 mod python;
 mod daemon;
 
@@ -23,3 +24,4 @@ pub use promtool::check_metrics;
 pub use python::python;
 pub use requests::Requests;
 pub use service::Service;
+pub use victoria::Victoria;

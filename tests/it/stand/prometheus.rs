@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stand::past::{Blocks, SCRAPE};
+use crate::stand::past::{Blocks, Past, SCRAPE};
 use crate::stand::process::Process;
 use crate::stand::{Daemon, Service, eventually, http};
 
@@ -37,9 +37,9 @@ impl Prometheus {
     }
 
     /// Running, with a past that it never scraped and no targets.
-    pub fn remembering(blocks: Blocks) -> Prometheus {
+    pub fn remembering(pasts: &[Past]) -> Prometheus {
         let mut prometheus = Prometheus::stopped("10y", SCRAPE as u64);
-        blocks.store(&prometheus.path("data"));
+        Blocks::of(pasts).store(&prometheus.path("data"));
         prometheus.start();
         prometheus
     }

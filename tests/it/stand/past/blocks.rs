@@ -1,5 +1,5 @@
-//! Pasts as a Prometheus keeps them: written as OpenMetrics, a file for each two hours, and made to blocks by promtool
-//! (which reads its whole input again for every block).
+//! Pasts as servers take them: written as OpenMetrics, a file for each two hours, and made to blocks by promtool (which
+//! reads its whole input again for every block), or as the older text, whose moments are in milliseconds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,8 +16,11 @@ const BLOCK: i64 = 7_200;
 const AT_A_TIME: usize = 2;
 
 /// The samples of several pasts, by block and metric family.
-#[derive(Default)]
-pub struct Blocks(BTreeMap<i64, [String; FAMILIES.len()]>);
+pub struct Blocks {
+    families: BTreeMap<i64, [String; FAMILIES.len()]>,
+    /// Moments are so many to a second.
+    per_second: i64,
+}
 
 /// The families, whose samples have to stand together.
 const FAMILIES: [&str; 4] = [
@@ -28,18 +31,34 @@ const FAMILIES: [&str; 4] = [
 ];
 
 impl Blocks {
-    /// Adds all that was ever scraped of a service.
-    pub fn add(&mut self, past: &Past) {
+    /// All that was ever scraped of some services, for [`Blocks::store`].
+    pub fn of(pasts: &[Past]) -> Blocks {
+        Blocks::counting(pasts, 1)
+    }
+
+    /// The same as texts 0.0.4.
+    pub fn texts(pasts: &[Past]) -> impl Iterator<Item = String> {
+        Blocks::counting(pasts, 1_000).families.into_values().map(|families| families.concat())
+    }
+
+    fn counting(pasts: &[Past], per_second: i64) -> Blocks {
+        let mut blocks = Blocks { families: BTreeMap::new(), per_second };
+        pasts.iter().for_each(|past| blocks.add(past));
+        blocks
+    }
+
+    fn add(&mut self, past: &Past) {
         for scrape in past.scrapes() {
-            let block = self.0.entry(scrape.at.div_euclid(BLOCK)).or_default();
-            scrape.exposed.iter().for_each(|process| write(block, &past.job, process, scrape.at));
+            let block = self.families.entry(scrape.at.div_euclid(BLOCK)).or_default();
+            let at = scrape.at * self.per_second;
+            scrape.exposed.iter().for_each(|process| write(block, &past.job, process, at));
         }
     }
 
     /// Makes them the data of a Prometheus that is not running.
     pub fn store(self, data: &Path) {
         let texts = tempfile::tempdir().unwrap();
-        let files = self.0.into_iter().map(|(number, families)| {
+        let files = self.families.into_iter().map(|(number, families)| {
             let path = texts.path().join(number.to_string());
             let family = |(head, samples): (&str, &String)| {
                 if samples.is_empty() { String::new() } else { format!("{head}{samples}") }
@@ -91,7 +110,6 @@ fn create_blocks(file: &Path, data: &Path) {
 mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
 
-    use super::*;
     use crate::stand::Prometheus;
     use crate::stand::past::scenarios;
 
@@ -100,9 +118,7 @@ mod tests {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
         let mut past = scenarios(1, now).remove(4);
         past.begins = past.ends - 3 * 86_400;
-        let mut blocks = Blocks::default();
-        blocks.add(&past);
-        let prometheus = Prometheus::remembering(blocks);
+        let prometheus = Prometheus::remembering(std::slice::from_ref(&past));
         let last = past.scrapes().last().unwrap();
         let look = |expression: &str| prometheus.number_at(expression, last.at);
         let served: u64 = last.exposed.iter().map(|process| process.served.total).sum();
