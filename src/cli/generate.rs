@@ -13,7 +13,7 @@ use crate::daemon::{self, Config, Inquiry, Overrides};
 use crate::io::files::{Difference, Generated};
 use crate::plan::{Question, Reading};
 use crate::report::Findings;
-use crate::rules::{self, HEADER, INHIBITION, RuleFile, Terms};
+use crate::rules::{self, HEADER, INHIBITION, Pace, RuleFile, Terms};
 use crate::slos::Slo;
 use crate::units::{Problem, Severity};
 
@@ -61,6 +61,8 @@ enum Style {
 }
 
 impl Kind {
+    const ALL: [Kind; 2] = [Kind::Rules, Kind::Tests];
+
     /// The kind that the first word names, and the other words.
     pub fn leading(mut words: Vec<String>) -> (Option<Kind>, Vec<String>) {
         let kind = words.first().and_then(|word| Kind::from_str(word, false).ok());
@@ -152,11 +154,18 @@ fn texts(
         Some(_) => out.unwrap_or_else(|| "rules".into()),
         None => out.unwrap_or_default().join("rules"),
     };
-    let format = flags.format();
+    let kinds = kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut texts = BTreeMap::new();
-    for file in files {
-        if matches!(kind, Some(Kind::Rules) | None) {
-            texts.insert(directory.join(file.name(format)), file.text(format)?);
+    for (kind, file) in kinds.iter().flat_map(|kind| files.iter().map(move |file| (kind, file))) {
+        match kind {
+            Kind::Rules => _ = texts.insert(directory.join(file.name(flags.format())), file.text(flags.format())?),
+            Kind::Tests => {
+                let slos: Vec<&Slo> = slos.iter().filter(|slo| slo.id.service == file.service).collect();
+                for pace in Pace::ALL {
+                    let path = directory.join(pace.directory()).join(file.name(flags.format()));
+                    texts.extend(rules::unit_tests(file, &slos, pace, terms)?.map(|text| (path, text)));
+                }
+            }
         }
     }
     Ok(texts)

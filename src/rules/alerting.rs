@@ -106,11 +106,14 @@ fn row_exceeded(slo: &Slo, timing: &Timing, row: &Row) -> String {
 
 fn events_over(slo: &Slo, timing: &Timing, over: Span) -> String {
     let rate = |over: Span| recorded(&names::recorded_events_rate(over), &slo.id);
-    match timing.rates().contains(&over) {
-        true => format!("{} * {}", over.as_seconds(), rate(over)),
-        false => {
-            format!("{0} * sum_over_time({1}[{over}:{2}])", timing.slow.as_seconds(), rate(timing.base), timing.slow)
-        }
+    if timing.rates().contains(&over) {
+        format!("{} * {}", over.as_seconds(), rate(over))
+    } else if timing.is_tiled(over) {
+        let count = recorded(&names::recorded_events_count(timing.tile), &slo.id);
+        format!("sum_over_time({count}[{over}:{}])", timing.tile)
+    } else {
+        let slow = timing.slow;
+        format!("{} * sum_over_time({}[{over}:{slow}])", slow.as_seconds(), rate(timing.base))
     }
 }
 

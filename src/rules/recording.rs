@@ -33,29 +33,39 @@ impl<'a> Recordings<'a> {
         Some(rules)
     }
 
-    /// The other burns.
+    /// Events counted in tiles, and the burns that only tickets wait for.
     pub fn slow(&self) -> Vec<Rule> {
-        self.burns(false).collect()
+        let Timing { base, tile, fast, .. } = self.timing;
+        let [bad, events] = self.rates_over(*base);
+        let count = |rate: String| format!("{} * sum_over_time({rate}[{tile}])", fast.as_seconds());
+        let counts = [
+            self.rule(names::recorded_events_count(*tile), count(events)),
+            self.rule(names::recorded_bad_events_count(*tile), count(bad)),
+        ];
+        counts.into_iter().chain(self.burns(false)).collect()
     }
 
-    /// What is left of the budget, from tiles: events of an hour each, where the window is 30 d.
+    /// What is left of the budget.
     pub fn window(&self) -> Vec<Rule> {
-        let (window, tile, slow) = (self.slo.window.span(), self.timing.tile, self.timing.slow);
-        let count = |rate: String| format!("{} * sum_over_time({rate}[{tile}:{slow}])", slow.as_seconds());
-        let (events, bad) = (names::recorded_events_count(tile), names::recorded_bad_events_count(tile));
-        let tiles = |name: &str| format!("sum_over_time({}[{window}:{tile}])", self.series(name));
-        let (burn, counted) = (self.series(&names::recorded_burn_rate(window)), self.series(&events));
-        let whole = window.as_seconds() / tile.as_seconds();
-        vec![
-            self.rule(events.clone(), count(self.series(&names::recorded_events_rate(self.timing.base)))),
-            self.rule(bad.clone(), count(self.series(&names::recorded_bad_events_rate(self.timing.base)))),
-            self.rule(names::recorded_burn_rate(window), self.burn(&tiles(&bad), &tiles(&events))),
-            self.rule(names::RECORDED_BUDGET_REMAINING.into(), format!("1 - {burn}\nor 1 + 0 * {counted}")),
-            self.rule(
-                names::RECORDED_COVERAGE.into(),
-                format!("clamp_max(count_over_time({counted}[{window}:{tile}]) / {whole}, 1)"),
-            ),
-        ]
+        let window = self.slo.window.span();
+        let Timing { tile, window_tile, .. } = self.timing;
+        let [bad, events] = self.counts_of(*window_tile);
+        let burn = self.burn(&sum(&bad, window, *window_tile), &sum(&events, window, *window_tile));
+        let burn = self.rule(names::recorded_burn_rate(window), burn);
+        let burnt = self.series(&names::recorded_burn_rate(window));
+        let left = format!("1 - {burnt}\nor 1 + 0 * {events}");
+        let tiles = window.as_seconds() / window_tile.as_seconds();
+        let measured = format!("clamp_max(count_over_time({events}[{window}:{window_tile}]) / {tiles}, 1)");
+        let mut rules = Vec::new();
+        if window_tile > tile {
+            let [bad, events] = self.counts_of(*tile).map(|count| sum(&count, *window_tile, *tile));
+            rules.push(self.rule(names::recorded_events_count(*window_tile), events));
+            rules.push(self.rule(names::recorded_bad_events_count(*window_tile), bad));
+        }
+        rules.push(burn);
+        rules.push(self.rule(names::RECORDED_BUDGET_REMAINING.into(), left));
+        rules.push(self.rule(names::RECORDED_COVERAGE.into(), measured));
+        rules
     }
 
     fn burns(&self, urgent: bool) -> impl Iterator<Item = Rule> {
@@ -64,22 +74,33 @@ impl<'a> Recordings<'a> {
     }
 
     fn burn_over(&self, over: Span) -> String {
-        let Timing { base, slow, .. } = self.timing;
-        let rate = |over: Span| {
-            [names::recorded_bad_events_rate(over), names::recorded_events_rate(over)].map(|name| self.series(&name))
-        };
-        let [bad, events] = rate(if self.timing.rates().contains(&over) { over } else { *base });
+        let Timing { base, tile, slow, .. } = self.timing;
         if self.timing.rates().contains(&over) {
-            self.burn(&bad, &events)
-        } else if self.timing.is_long(over) {
-            // The number of samples that there would be, times their mean: a short history is not a long window.
-            let nominal = over.as_seconds() / slow.as_seconds();
-            let mean = format!("{nominal} * avg_over_time({events}[{over}:{slow}])");
-            self.burn(&format!("sum_over_time({bad}[{over}:{slow}])"), &mean)
-        } else {
-            let step = if self.timing.is_urgent(over) { String::new() } else { format!(":{slow}") };
-            self.burn(&format!("sum_over_time({bad}[{over}{step}])"), &format!("sum_over_time({events}[{over}{step}])"))
+            let [bad, events] = self.rates_over(over);
+            return self.burn(&bad, &events);
         }
+        if !self.timing.is_long(over) {
+            let step = if self.timing.is_urgent(over) { String::new() } else { format!(":{slow}") };
+            let [bad, events] = self.rates_over(*base).map(|rate| format!("sum_over_time({rate}[{over}{step}])"));
+            return self.burn(&bad, &events);
+        }
+        let ([bad, events], step) = match self.timing.is_tiled(over) {
+            true => (self.counts_of(*tile), *tile),
+            false => (self.rates_over(*base), *slow),
+        };
+        // The number of samples that there would be, times their mean: a short history is not a long window.
+        let nominal = over.as_seconds() / step.as_seconds();
+        self.burn(&sum(&bad, over, step), &format!("{nominal} * avg_over_time({events}[{over}:{step}])"))
+    }
+
+    /// The recorded rates of bad events and of all.
+    fn rates_over(&self, over: Span) -> [String; 2] {
+        [names::recorded_bad_events_rate(over), names::recorded_events_rate(over)].map(|name| self.series(&name))
+    }
+
+    /// The recorded counts of bad events and of all.
+    fn counts_of(&self, tile: Span) -> [String; 2] {
+        [names::recorded_bad_events_count(tile), names::recorded_events_count(tile)].map(|name| self.series(&name))
     }
 
     /// How many times faster than allowed; nothing without events.
@@ -95,4 +116,8 @@ impl<'a> Recordings<'a> {
         let id = &self.slo.id;
         Rule::Recording { record, expr, labels: Labels::new([("service", &*id.service), ("slo", &*id.slo)]) }
     }
+}
+
+fn sum(series: &str, over: Span, step: Span) -> String {
+    format!("sum_over_time({series}[{over}:{step}])")
 }

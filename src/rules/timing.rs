@@ -18,8 +18,10 @@ const WINDOW: i64 = 8;
 /// beginning of an outage, and a page for a total one come after 176 s instead of 52 s.
 const BASES_READ: i64 = 12;
 
-/// The window is summed up from so many tiles: an hour of 30 d.
-const TILES: i64 = 720;
+/// What tickets and budgets look at is summed up from tiles, so many for the shortest long window of a ticket (12 min of
+/// 1 d) and for the SLO's window (1 h of 30 d). Sums run behind by up to a tile, which neither of them minds.
+const TILES_OF_TICKET: i64 = 120;
+const TILES_OF_WINDOW: i64 = 720;
 
 /// The rhythm of one SLO's rules.
 pub struct Timing {
@@ -30,7 +32,9 @@ pub struct Timing {
     pub direct: Option<Span>,
     /// Set where the SLI is judged in slices: how long one is.
     pub slice: Option<Span>,
+    /// Events are counted in tiles of this length, and of this one for the SLO's window.
     pub tile: Span,
+    pub window_tile: Span,
     pub fast: Span,
     pub slow: Span,
     pub window: Span,
@@ -44,14 +48,16 @@ impl Timing {
             Sli::Up { every, .. } | Sli::Value { every, .. } | Sli::Own { every, .. } => (*every, Some(*every)),
         };
         let rows = rows(slo.window, slo.objective, terms.floor.max(every));
-        let dropped = rows.dropped.iter().map(|dropped| dropped.row);
-        let base = rows.rows.iter().copied().chain(dropped).map(|row| row.short).min().unwrap_or(terms.floor);
+        let fitted: Vec<Row> =
+            rows.rows.iter().copied().chain(rows.dropped.iter().map(|dropped| dropped.row)).collect();
+        let base = fitted.iter().map(|row| row.short).min().unwrap_or(terms.floor);
         let direct = rows.rows.first().map(|row| row.long).filter(|long| *long <= base * BASES_READ);
         let fast = whole_seconds(base / EVALUATIONS_IN_BASE).min(FASTEST_NEEDED).min(slice.unwrap_or(base));
         let slow = fast * SLOW;
-        let tiles_apart = slo.window.span() / TILES;
-        let tile = slow * (tiles_apart.as_millis() / slow.as_millis().max(1)).max(1);
-        Timing { rows, base, direct, slice, tile, fast, slow, window: fast * WINDOW }
+        let ticket = fitted.iter().filter(|row| row.severity == Severity::Ticket).map(|row| row.long).min();
+        let tile = multiple(slow, ticket.unwrap_or(base) / TILES_OF_TICKET);
+        let window_tile = multiple(tile, slo.window.span() / TILES_OF_WINDOW);
+        Timing { rows, base, direct, slice, tile, window_tile, fast, slow, window: fast * WINDOW }
     }
 
     /// The windows over which rates are recorded, each once.
@@ -72,10 +78,22 @@ impl Timing {
         self.rates().contains(&burn) || self.rows.rows.iter().any(is_short_of_page)
     }
 
+    /// Whether only tickets wait for the burn over a window, a long one: it is summed up from tiles.
+    pub fn is_tiled(&self, burn: Span) -> bool {
+        let rows_with = |is_its: fn(&Row) -> Span| self.rows.rows.iter().filter(move |row| is_its(row) == burn);
+        let is_ticket = |row: &Row| row.severity == Severity::Ticket;
+        rows_with(|row| row.long).all(is_ticket) && rows_with(|row| row.short).count() == 0 && self.is_long(burn)
+    }
+
     /// Whether some row takes the window for its long one: there a short history must not pass for the whole of it.
     pub fn is_long(&self, burn: Span) -> bool {
         self.rows.rows.iter().any(|row| row.long == burn)
     }
+}
+
+/// The largest multiple of `step` within `span`, at least one.
+fn multiple(step: Span, span: Span) -> Span {
+    step * (span.as_millis() / step.as_millis().max(1)).max(1)
 }
 
 fn whole_seconds(span: Span) -> Span {
