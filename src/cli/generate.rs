@@ -179,11 +179,11 @@ fn put(generated: Generated, is_check: bool, is_quiet: bool) -> anyhow::Result<E
             .collect()
     };
     if is_check {
-        let differences = generated.differences().map_err(|problem| anyhow!("{problem}"))?;
+        let differences = generated.differences().map_err(|error| anyhow!("{}", error.problem()))?;
         print(&told(&differences))?;
         return Ok(exit(!differences.is_empty()));
     }
-    let differences = generated.put().map_err(|problem| anyhow!("{problem}"))?;
+    let differences = generated.put().map_err(|error| anyhow!("{}", error.problem()))?;
     if !is_quiet {
         let sum = format!("{} files, {} written\n", generated.texts.len(), differences.len());
         print(&format!(

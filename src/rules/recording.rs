@@ -35,14 +35,7 @@ impl<'a> Recordings<'a> {
 
     /// Events counted in tiles, and the burns that only tickets wait for.
     pub fn slow(&self) -> Vec<Rule> {
-        let Timing { base, tile, fast, .. } = self.timing;
-        let [bad, events] = self.rates_over(*base);
-        let count = |rate: String| format!("{} * sum_over_time({rate}[{tile}])", fast.as_seconds());
-        let counts = [
-            self.rule(names::recorded_events_count(*tile), count(events)),
-            self.rule(names::recorded_bad_events_count(*tile), count(bad)),
-        ];
-        counts.into_iter().chain(self.burns(false)).collect()
+        self.counts(self.timing.tile).into_iter().chain(self.burns(false)).collect()
     }
 
     /// What is left of the budget.
@@ -51,21 +44,25 @@ impl<'a> Recordings<'a> {
         let Timing { tile, window_tile, .. } = self.timing;
         let [bad, events] = self.counts_of(*window_tile);
         let burn = self.burn(&sum(&bad, window, *window_tile), &sum(&events, window, *window_tile));
-        let burn = self.rule(names::recorded_burn_rate(window), burn);
         let burnt = self.series(&names::recorded_burn_rate(window));
-        let left = format!("1 - {burnt}\nor 1 + 0 * {events}");
         let tiles = window.as_seconds() / window_tile.as_seconds();
         let measured = format!("clamp_max(count_over_time({events}[{window}:{window_tile}]) / {tiles}, 1)");
-        let mut rules = Vec::new();
-        if window_tile > tile {
-            let [bad, events] = self.counts_of(*tile).map(|count| sum(&count, *window_tile, *tile));
-            rules.push(self.rule(names::recorded_events_count(*window_tile), events));
-            rules.push(self.rule(names::recorded_bad_events_count(*window_tile), bad));
-        }
-        rules.push(burn);
-        rules.push(self.rule(names::RECORDED_BUDGET_REMAINING.into(), left));
+        let mut rules = if window_tile > tile { self.counts(*window_tile).to_vec() } else { Vec::new() };
+        rules.push(self.rule(names::recorded_burn_rate(window), burn));
+        // Without events nothing is spent.
+        rules.push(self.rule(names::RECORDED_BUDGET_REMAINING.into(), format!("1 - {burnt}\nor 1 + 0 * {events}")));
         rules.push(self.rule(names::RECORDED_COVERAGE.into(), measured));
         rules
+    }
+
+    /// The events of a tile, from all that was recorded of it.
+    fn counts(&self, tile: Span) -> [Rule; 2] {
+        let [bad, events] = self.rates_over(self.timing.base);
+        let count = |rate: String| format!("{} * sum_over_time({rate}[{tile}])", self.timing.fast.as_seconds());
+        [
+            self.rule(names::recorded_events_count(tile), count(events)),
+            self.rule(names::recorded_bad_events_count(tile), count(bad)),
+        ]
     }
 
     fn burns(&self, urgent: bool) -> impl Iterator<Item = Rule> {

@@ -21,6 +21,27 @@ pub struct Generated {
     pub is_whole: bool,
 }
 
+/// Why files are not what they should be; then none was touched.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("exists and was not made by burnwatch")]
+    Foreign(PathBuf),
+    #[error("cannot be written: {cause}")]
+    Unwritable { path: PathBuf, cause: String },
+}
+
+impl Error {
+    /// The same for people: where, and what to do.
+    pub fn problem(&self) -> Problem {
+        let (path, remedy) = match self {
+            Error::Foreign(path) => (path, "move it away, or choose another directory"),
+            Error::Unwritable { path, .. } => (path, "name a directory that burnwatch may write to"),
+        };
+        let place = Place::of_file(path.display().to_string());
+        Problem::error("unwritable_file", self.to_string(), remedy).at(&place)
+    }
+}
+
 /// What is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
@@ -48,18 +69,15 @@ impl Difference {
 }
 
 impl Generated {
-    /// What would be done to the files that there are; a problem where one of them is not ours to touch.
-    pub fn differences(&self) -> Result<Vec<Difference>, Problem> {
+    /// What would be done to the files that there are; an error where one of them is not ours to touch.
+    pub fn differences(&self) -> Result<Vec<Difference>, Error> {
         let mut differences = Vec::new();
         for (path, text) in &self.texts {
             match found(path)? {
                 None => differences.push(Difference::Missing(path.clone())),
                 Some(found) if found == *text => {}
                 Some(found) if self.is_ours(&found) => differences.push(Difference::Stale(path.clone())),
-                Some(_) => {
-                    let remedy = "move it away, or choose another directory";
-                    return Err(problem(path, "exists and was not made by burnwatch".into(), remedy));
-                }
+                Some(_) => return Err(Error::Foreign(path.clone())),
             }
         }
         if self.is_whole {
@@ -70,7 +88,7 @@ impl Generated {
 
     /// Makes the files what they should be and says which were not. Where that cannot be, the old ones stay: nothing is
     /// put in place before everything is written.
-    pub fn put(&self) -> Result<Vec<Difference>, Problem> {
+    pub fn put(&self) -> Result<Vec<Difference>, Error> {
         let differences = self.differences()?;
         let mut written = Vec::new();
         for difference in &differences {
@@ -95,7 +113,7 @@ impl Generated {
     }
 
     /// Files of ours that nothing wants, in the directories of those that are wanted.
-    fn left(&self) -> Result<BTreeSet<PathBuf>, Problem> {
+    fn left(&self) -> Result<BTreeSet<PathBuf>, Error> {
         let directories: BTreeSet<&Path> = self.texts.keys().filter_map(|path| path.parent()).collect();
         let mut left = BTreeSet::new();
         for directory in directories {
@@ -119,7 +137,7 @@ impl Generated {
 }
 
 /// The text of a file, if there is one; of a file that is no text, nothing that could be ours.
-fn found(path: &Path) -> Result<Option<String>, Problem> {
+fn found(path: &Path) -> Result<Option<String>, Error> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -145,12 +163,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn unwritable(path: &Path, cause: &io::Error) -> Problem {
-    problem(path, format!("cannot be written: {cause}"), "name a directory that burnwatch may write to")
-}
-
-fn problem(path: &Path, what: String, remedy: &str) -> Problem {
-    Problem::error("unwritable_file", what, remedy).at(&Place::of_file(path.display().to_string()))
+fn unwritable(path: &Path, cause: &io::Error) -> Error {
+    Error::Unwritable { path: path.to_path_buf(), cause: cause.to_string() }
 }
 
 #[cfg(test)]
@@ -204,7 +218,8 @@ mod tests {
     fn what_somebody_else_made_is_not_written_over() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("b.yaml"), "groups: []").unwrap();
-        let problem = generated(directory.path(), &[("a.yaml", "1"), ("b.yaml", "1")], true).put().unwrap_err();
+        let problem =
+            generated(directory.path(), &[("a.yaml", "1"), ("b.yaml", "1")], true).put().unwrap_err().problem();
         let told = format!("{}: exists and was not made by burnwatch", directory.path().join("b.yaml").display());
         assert!(problem.to_string().starts_with(&told), "{problem}");
         assert_eq!(names(directory.path()), ["b.yaml"]);
@@ -217,7 +232,7 @@ mod tests {
         generated(base, &[("a.yaml", "1")], true).put().unwrap();
         fs::write(base.join("file"), "").unwrap();
         // A file where a directory should be keeps even root from writing.
-        let problem = generated(base, &[("a.yaml", "2"), ("file/b.yaml", "1")], true).put().unwrap_err();
+        let problem = generated(base, &[("a.yaml", "2"), ("file/b.yaml", "1")], true).put().unwrap_err().problem();
         assert!(problem.to_string().contains("file/b.yaml: cannot be written: Not a directory"), "{problem}");
         assert_eq!(fs::read_to_string(base.join("a.yaml")).unwrap(), format!("{HEADER}1"));
         assert_eq!(names(base), ["a.yaml", "file"]);

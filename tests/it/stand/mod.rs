@@ -15,6 +15,6 @@ pub use daemon::Daemon;
 pub use durations::Durations;
 pub use eventually::eventually;
 pub use prometheus::Prometheus;
-pub use promtool::check_metrics;
+pub use promtool::{check_metrics, check_rules, test_rules};
 pub use requests::Requests;
 pub use service::Service;
