@@ -71,8 +71,10 @@ pub fn unit_tests(
         return Ok(None);
     }
     let tests: Vec<Test> = together(stories).into_iter().map(|stories| test(stories, scrape)).collect();
+    let group_eval_order = file.groups.iter().map(|group| &*group.name).collect();
     let rules = format!("../../{}", file.name(Format::Prometheus));
-    let body = yaml::written(&File { rule_files: [rules], evaluation_interval: step.to_string(), tests })?;
+    let body =
+        yaml::written(&File { rule_files: [rules], evaluation_interval: step.to_string(), group_eval_order, tests })?;
     let untold = match &untold[..] {
         [] => String::new(),
         untold => format!("# No series can be invented for what these read: {}.\n", untold.join(", ")),
@@ -146,9 +148,11 @@ fn test(stories: Vec<(Invented, Story)>, scrape: Span) -> Test {
 }
 
 #[derive(Serialize)]
-struct File {
+struct File<'a> {
     rule_files: [String; 1],
     evaluation_interval: String,
+    /// Else promtool takes the groups in any order, and some read what others have yet to record.
+    group_eval_order: Vec<&'a str>,
     tests: Vec<Test>,
 }
 

@@ -160,7 +160,9 @@ fn answer(samples: &[[Option<f64>; 2]], minute: i64, range: Span) -> Vec<Series>
 
 /// A unit test that wants of the rules, at each look, what the ledger says.
 fn wanted(scenario: &Scenario, looks: &[i64], standings: &[Standing]) -> String {
-    let mut text = format!("rule_files: [rules/shop.yaml]\nevaluation_interval: {STEP}m\ntests:\n");
+    let mut text = format!("rule_files: [rules/shop.yaml]\nevaluation_interval: {STEP}m\n");
+    let groups = ["fast", "slow", "window"].map(|part| format!("shop-{}-{part}", scenario.name));
+    writeln!(text, "group_eval_order: [{}]\ntests:", groups.join(", ")).unwrap();
     text.push_str("- interval: 1m\n  input_series:\n");
     let samples = scenario.samples();
     for (code, label) in CODES.into_iter().enumerate() {
