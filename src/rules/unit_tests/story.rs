@@ -7,7 +7,7 @@ use crate::rules::alerting::{BURN_ALERT, NO_DATA_ALERT};
 use crate::rules::reading::recorded;
 use crate::rules::timing::Timing;
 use crate::rules::unit_tests::invented::{Invented, Role};
-use crate::rules::unit_tests::timeline::{Timeline, Weather};
+use crate::rules::unit_tests::timeline::{EVENTS, Timeline, Weather};
 use crate::rules::unit_tests::{Expectation, ExpectedSample, Input, Pace};
 use crate::slos::{Slo, Tone};
 use crate::units::{Labels, Span};
@@ -66,7 +66,9 @@ impl<'a> Telling<'a> {
 
         // A rate may be half a scrape ahead, and the newborn error series a scrape behind.
         let page = self.rows(Severity::Page).iter().map(|row| self.opens(row)).min_by_key(|(after, _)| *after);
-        let Some((after, late)) = page else { return self.gone(invented, terms) };
+        let Some((after, late)) = page.filter(|_| self.has_enough_events(Severity::Page)) else {
+            return self.gone(invented, terms);
+        };
         let (early, late) = (self.timeline.scrape * 2 + slice * 2, late + self.step * 3 + slice * 2);
         self.alerts(start + (after - early), Severity::Page, false);
         self.timeline.then(Weather::Traffic { bad: 1.0 }, after + late);
@@ -119,7 +121,7 @@ impl<'a> Telling<'a> {
         let after = |row: &Row| row.long.as_seconds() * row.burn.get() / burn;
         let seconds = rows.iter().filter(|row| row.burn.get() < burn * 0.9).map(after).min_by(f64::total_cmp)?;
         let at = |share: f64| Span::seconds((seconds * share) as i64);
-        if bad >= 0.95 || at(1.1) > LONGEST {
+        if bad >= 0.95 || at(1.1) > LONGEST || !self.has_enough_events(Severity::Ticket) {
             return None;
         }
         let late = self.timing.base + self.timing.slow + self.step * 3;
@@ -136,6 +138,14 @@ impl<'a> Telling<'a> {
             |over: Span| Span::millis((over.as_millis() as f64 * row.burn.get() * self.slo.objective.allowed()) as i64);
         let late = if self.timing.direct == Some(row.long) { Span::ZERO } else { self.timing.base + self.timing.slow };
         (after(row.long).max(after(row.short)), late)
+    }
+
+    /// Whether every row of a severity surely sees as many events as an alert wants, also before its long window is full.
+    fn has_enough_events(&self, severity: Severity) -> bool {
+        let apart = self.timing.slice.map_or(self.timeline.scrape.as_seconds() / EVENTS, Span::as_seconds);
+        let events = |row: &Row| self.timing.direct.unwrap_or(row.long).min(row.long).as_seconds() / apart;
+        let wanted = 2.0 * self.slo.alerting.min_events as f64;
+        self.rows(severity).iter().all(|row| wanted <= events(row))
     }
 
     /// The rows of a severity that is not off.

@@ -4,7 +4,7 @@ use crate::rules::unit_tests::invented::Role;
 use crate::units::Span;
 
 /// Events in one scrape interval: enough that a burn is no rounding error.
-const EVENTS: f64 = 1000.0;
+pub const EVENTS: f64 = 1000.0;
 
 /// What goes on for a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
