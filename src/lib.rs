@@ -11,8 +11,9 @@ pub mod promql;
 pub mod budget;
 // 2. What people declared.
 pub mod slos;
-// 3. What is asked, and for whom.
+// 3. What is asked, and for whom; and what others may run by themselves.
 pub mod plan;
+pub mod rules;
 pub mod dashboards;
 // 4. What was counted.
 pub mod ledger;

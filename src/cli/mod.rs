@@ -2,6 +2,7 @@
 
 mod run;
 mod check;
+mod generate;
 mod status;
 mod demo;
 mod completions;
@@ -54,6 +55,15 @@ enum Command {
         paths: Paths,
         #[command(flatten)]
         flags: check::Flags,
+    },
+    /// Write what a Prometheus runs by itself: rule files, and unit tests of them
+    #[command(after_help = generate::EXAMPLES)]
+    Generate {
+        /// rules or tests, else all of them; then SLO files, directories or patterns, in place of the configuration's
+        #[arg(value_name = "KIND|PATH")]
+        words: Vec<String>,
+        #[command(flatten)]
+        flags: generate::Flags,
     },
     /// Ask a running daemon how every SLO stands, the worst first
     #[command(after_help = status::EXAMPLES)]
@@ -113,6 +123,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { paths } => run::run(&config(common.overrides(paths))?, quiet).await,
         Command::Check { paths, flags } => check::check(common.overrides(paths), &flags, quiet).await,
+        Command::Generate { words, flags } => {
+            let (kind, paths) = generate::Kind::leading(words);
+            generate::generate(common.overrides(Paths { paths }), kind, &flags, quiet).await
+        }
         Command::Status(flags) => status::status(&config(common.overrides(Paths::default()))?, &flags).await,
         Command::Demo => demo::demo(common.overrides(Paths::default()), quiet).await,
         Command::Completions { shell } => completions::completions(shell),
@@ -166,9 +180,11 @@ mod tests {
         let args = Args::try_parse_from(["burnwatch"].iter().chain(arguments)).unwrap();
         match args.command {
             Command::Run { paths } | Command::Check { paths, .. } => args.common.overrides(paths),
-            Command::Status(_) | Command::Demo | Command::Completions { .. } | Command::Man => {
-                args.common.overrides(Paths::default())
-            }
+            Command::Generate { .. }
+            | Command::Status(_)
+            | Command::Demo
+            | Command::Completions { .. }
+            | Command::Man => args.common.overrides(Paths::default()),
         }
     }
 

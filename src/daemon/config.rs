@@ -1,11 +1,13 @@
 //! The configuration, joined from what each module reads of it: flags and environment before the file, the file before
 //! the defaults.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::io::{prometheus, scrape, web};
 use crate::plan::Pace;
+use crate::rules::{Style, Terms};
 use crate::tick::latency;
 use crate::units::{Place, Problem, Severity, Span};
 use crate::yaml::{self, Fields, Node};
@@ -101,6 +103,13 @@ impl Config {
         }
         config.log.format = overrides.log_format.or(config.log.format);
         Ok(config)
+    }
+
+    /// What rule files of a style depend on. `natives` are the histograms, in normal form, that have to be read as such.
+    pub fn terms(&self, style: Style, natives: HashSet<String>) -> Terms {
+        let pace = &self.pace;
+        let (floor, shortest_rate, no_data_after) = (pace.floor(), pace.shortest_rate(), pace.no_data_after);
+        Terms { style, floor, shortest_rate, no_data_after, natives }
     }
 
     fn from_file(path: &Path) -> Result<Config, Vec<Problem>> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::planning::{Facts, buckets};
+use crate::promql::bound_pattern;
 use crate::slos::{Sli, Slo};
 use crate::units::Problem;
 
@@ -11,19 +12,12 @@ use crate::units::Problem;
 pub fn bounds_pattern(bounds: impl Iterator<Item = f64>, texts: &[String]) -> String {
     let mut alternatives = BTreeSet::new();
     for bound in bounds {
-        alternatives.insert(plain(bound));
+        alternatives.insert(bound_pattern(bound));
         let spelled = texts.iter().filter(|text| text.parse() == Ok(bound));
         alternatives.extend(spelled.map(|text| regex::escape(text)));
     }
     alternatives.insert(r"\+Inf".to_string());
     alternatives.into_iter().collect::<Vec<_>>().join("|")
-}
-
-/// Plain decimals of one number: `0\.20*`, `1(\.0+)?`.
-fn plain(bound: f64) -> String {
-    let text = format!("{bound}");
-    let escaped = regex::escape(&text);
-    if text.contains('.') { format!("{escaped}0*") } else { format!(r"{escaped}(\.0+)?") }
 }
 
 /// The problem of a latency SLO whose threshold is no bound of its histogram, as far as the source told its bounds.
@@ -63,7 +57,7 @@ mod tests {
         check(&[0.2], &[], r"0\.20*|\+Inf");
         check(&[1.0], &["1.0", "2.0"], r"1(\.0+)?|1\.0|\+Inf");
         check(&[0.2, 0.5], &["2e-1"], r"0\.20*|0\.50*|2e\-1|\+Inf");
-        check(&[1e6], &["1e+06"], r"1000000(\.0+)?|1e\+06|\+Inf");
+        check(&[1e6], &["1e+06"], r"1000000(\.0+)?|1(\.0+)?[eE]\+?0*6|1e\+06|\+Inf");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Pace {
     }
 
     /// No rate is taken over less: it needs a few samples.
-    fn shortest_rate(&self) -> Span {
+    pub fn shortest_rate(&self) -> Span {
         self.scrape_interval * 4
     }
 
@@ -63,7 +63,7 @@ impl Pace {
     }
 
     /// No alert looks at a shorter window.
-    fn floor(&self) -> Span {
+    pub fn floor(&self) -> Span {
         self.shortest_window.max(self.shortest_rate())
     }
 }

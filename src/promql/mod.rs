@@ -9,9 +9,13 @@ mod token;
 mod pattern;
 mod narrowing;
 mod sign;
+mod bound;
+mod example;
 pub mod expression;
 pub mod names;
 
+pub use bound::bound_pattern;
+pub use example::labels;
 pub use expression::{Expression, Kind};
 pub use fault::{Error, Fault};
 pub use narrowing::Narrowing;

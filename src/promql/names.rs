@@ -1,5 +1,7 @@
 //! The one place that spells a series name. Never knows what a series is worth.
 
+use crate::units::Span;
+
 /// The label that holds a series' name.
 pub const NAME_LABEL: &str = "__name__";
 /// The label that holds a bucket's upper bound, inclusive.
@@ -67,6 +69,36 @@ pub fn bucket(histogram: &str) -> String {
 pub fn count(histogram: &str) -> String {
     format!("{histogram}_count")
 }
+
+/// What rule files record of each SLO, under the labels `service` and `slo`: events a second, over a window.
+pub fn recorded_events_rate(over: Span) -> String {
+    format!("slo:events:rate{over}")
+}
+
+/// The bad ones among [`recorded_events_rate`].
+pub fn recorded_bad_events_rate(over: Span) -> String {
+    format!("slo:bad_events:rate{over}")
+}
+
+/// How many events there were in a window.
+pub fn recorded_events_count(over: Span) -> String {
+    format!("slo:events:count{over}")
+}
+
+/// The bad ones among [`recorded_events_count`].
+pub fn recorded_bad_events_count(over: Span) -> String {
+    format!("slo:bad_events:count{over}")
+}
+
+/// How many times faster than allowed the budget was spent over a window.
+pub fn recorded_burn_rate(over: Span) -> String {
+    format!("slo:burn_rate:{over}")
+}
+
+/// The share of the budget that is left, over the SLO's window.
+pub const RECORDED_BUDGET_REMAINING: &str = "slo:error_budget_remaining:ratio";
+/// The share of the SLO's window that was measured.
+pub const RECORDED_COVERAGE: &str = "slo:window_coverage:ratio";
 
 #[cfg(test)]
 mod tests {

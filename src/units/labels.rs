@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// A set of labels. Invariant: sorted by name, each name once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Labels(Box<[(Box<str>, Box<str>)]>);
@@ -41,6 +43,12 @@ impl Labels {
     /// These labels with those of `other` laid over them.
     pub fn overlaid(&self, other: &Labels) -> Labels {
         Labels::new(self.0.iter().chain(other.0.iter()).cloned())
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.iter())
     }
 }
 

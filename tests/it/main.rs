@@ -30,6 +30,8 @@ mod backfill;
 mod store;
 // What `check` says of files and of a real Prometheus, and what a shell and a reader of manuals are given.
 mod check;
+// The rule files and their tests: what promtool makes of them, and whether they agree with the ledger.
+mod rules;
 // Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
 mod kinds;
 // The dashboards as Grafana and Prometheus take them.

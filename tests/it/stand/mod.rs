@@ -20,7 +20,7 @@ pub use durations::Durations;
 pub use eventually::eventually;
 pub use golden::check_golden;
 pub use prometheus::Prometheus;
-pub use promtool::check_metrics;
+pub use promtool::{check_metrics, check_rules, test_rules};
 pub use python::python;
 pub use requests::Requests;
 pub use service::Service;

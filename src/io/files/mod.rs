@@ -1,5 +1,7 @@
-//! SLO files in: from what people name (files, directories, patterns) to the texts found there.
+//! SLO files in: from what people name (files, directories, patterns) to the texts found there; and generated files out.
 //! Never knows what a text says.
+
+mod generated;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,6 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::units::{Place, Problem};
 use crate::yaml::MAX_BYTES;
+
+pub use generated::{Difference, Error, Generated};
 
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

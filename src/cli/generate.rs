@@ -1,0 +1,194 @@
+//! `burnwatch generate`: what a Prometheus runs by itself, made of SLO files, or whether it is what they would make.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use clap::ValueEnum;
+
+use crate::cli::{config, exit, print};
+use crate::daemon::{self, Config, Inquiry, Overrides};
+use crate::io::files::{Difference, Generated};
+use crate::plan::{Question, Reading};
+use crate::report::Findings;
+use crate::rules::{self, HEADER, INHIBITION, Pace, RuleFile, Terms};
+use crate::slos::Slo;
+use crate::units::{Problem, Severity};
+
+pub const EXAMPLES: &str = "\
+Examples:
+  burnwatch generate rules --out /etc/prometheus/burnwatch
+  burnwatch generate rules slos/checkout.yaml --format operator --out - | kubectl apply -f -
+  burnwatch generate --check
+
+Exit codes: 0 written (or with --check current), 1 with --check stale, 2 could not generate";
+
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// The directory that the files go to, or - for the standard output [default: rules, or . for all kinds]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// prometheus for rule files, operator for the PrometheusRule resources of Kubernetes
+    #[arg(long, default_value = "prometheus", value_name = "FORMAT", hide_possible_values = true)]
+    format: Format,
+    /// standalone for rules that compute everything, exporter for alerts on what the daemon exports
+    #[arg(long, default_value = "standalone", value_name = "STYLE", hide_possible_values = true)]
+    style: Style,
+    /// Write nothing; say which files are not what would be written
+    #[arg(long)]
+    check: bool,
+}
+
+/// What is generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Rules,
+    Tests,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Prometheus,
+    Operator,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Style {
+    Standalone,
+    Exporter,
+}
+
+impl Kind {
+    const ALL: [Kind; 2] = [Kind::Rules, Kind::Tests];
+
+    /// The kind that the first word names, and the other words.
+    pub fn leading(mut words: Vec<String>) -> (Option<Kind>, Vec<String>) {
+        let kind = words.first().and_then(|word| Kind::from_str(word, false).ok());
+        if kind.is_some() {
+            words.remove(0);
+        }
+        (kind, words)
+    }
+}
+
+impl Flags {
+    fn format(&self) -> rules::Format {
+        match self.format {
+            Format::Prometheus => rules::Format::Prometheus,
+            Format::Operator => rules::Format::Operator,
+        }
+    }
+
+    fn style(&self) -> rules::Style {
+        match self.style {
+            Style::Standalone => rules::Style::Standalone,
+            Style::Exporter => rules::Style::Exporter,
+        }
+    }
+}
+
+pub async fn generate(
+    overrides: Overrides,
+    kind: Option<Kind>,
+    flags: &Flags,
+    is_quiet: bool,
+) -> anyhow::Result<ExitCode> {
+    let (is_whole, is_online) = (overrides.slos.is_empty(), overrides.prometheus.is_some());
+    let config = config(overrides)?;
+    let (slos, problems, _) = daemon::declared(&config.slos, &config.base);
+    refuse(problems)?;
+    if slos.is_empty() {
+        bail!("there is no SLO to generate anything from; name SLO files, directories or patterns");
+    }
+    let natives = if is_online { natives(&config, &slos).await? } else { HashSet::new() };
+    let terms = config.terms(flags.style(), natives);
+    let (files, problems) = rules::files(&slos, &terms);
+    refuse(problems.into_iter().chain(rules::colliding(&files, flags.format())).collect())?;
+    let texts = texts(kind, &files, &slos, &terms, flags)?;
+    match flags.out.as_deref() {
+        Some(out) if out == Path::new("-") => {
+            print(&texts.into_values().collect::<Vec<_>>().join("---\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(_) | None => put(Generated { texts, header: HEADER, is_whole }, flags.check, is_quiet),
+    }
+}
+
+/// Problems are told; an error among them keeps anything from being generated, for a file would lack an SLO.
+fn refuse(problems: Vec<Problem>) -> anyhow::Result<()> {
+    let is_wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let findings = Findings { problems, ..Findings::default() };
+    match is_wrong {
+        true => Err(anyhow!("nothing is generated\n{}", findings.text().trim_end())),
+        false => {
+            eprint!("{}", findings.text());
+            Ok(())
+        }
+    }
+}
+
+/// The histograms that the source holds as native ones only.
+async fn natives(config: &Config, slos: &[Slo]) -> anyhow::Result<HashSet<String>> {
+    let slos = slos.iter().cloned().map(Arc::new).collect();
+    let asked = Inquiry::online(config, slos).await;
+    let inquiry = asked.map_err(|error| anyhow!("the source could not be asked: {}", error.problem()))?;
+    let natives = inquiry.plan.queries.iter().filter_map(|query| match &query.question {
+        Question::Raw { selector, reading: Reading::Native, .. } => Some(selector.to_string()),
+        Question::Raw { .. } | Question::Points { .. } => None,
+    });
+    Ok(natives.collect())
+}
+
+/// The texts by path. Rules and their tests share a directory, for the tests name the rules beside them.
+fn texts(
+    kind: Option<Kind>,
+    files: &[RuleFile],
+    slos: &[Slo],
+    terms: &Terms,
+    flags: &Flags,
+) -> anyhow::Result<BTreeMap<PathBuf, String>> {
+    let out = flags.out.clone().filter(|out| out != Path::new("-"));
+    let directory = match kind {
+        Some(_) => out.unwrap_or_else(|| "rules".into()),
+        None => out.unwrap_or_default().join("rules"),
+    };
+    let kinds = kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    let mut texts = BTreeMap::new();
+    for (kind, file) in kinds.iter().flat_map(|kind| files.iter().map(move |file| (kind, file))) {
+        match kind {
+            Kind::Rules => _ = texts.insert(directory.join(file.name(flags.format())), file.text(flags.format())?),
+            Kind::Tests => {
+                let slos: Vec<&Slo> = slos.iter().filter(|slo| slo.id.service == file.service).collect();
+                for pace in Pace::ALL {
+                    let path = directory.join(pace.directory()).join(file.name(flags.format()));
+                    texts.extend(rules::unit_tests(file, &slos, pace, terms)?.map(|text| (path, text)));
+                }
+            }
+        }
+    }
+    Ok(texts)
+}
+
+fn put(generated: Generated, is_check: bool, is_quiet: bool) -> anyhow::Result<ExitCode> {
+    let told = |differences: &[Difference]| -> String {
+        differences
+            .iter()
+            .map(|difference| format!("{} {}\n", difference.path().display(), difference.what()))
+            .collect()
+    };
+    if is_check {
+        let differences = generated.differences().map_err(|error| anyhow!("{}", error.problem()))?;
+        print(&told(&differences))?;
+        return Ok(exit(!differences.is_empty()));
+    }
+    let differences = generated.put().map_err(|error| anyhow!("{}", error.problem()))?;
+    if !is_quiet {
+        let sum = format!("{} files, {} written\n", generated.texts.len(), differences.len());
+        print(&format!(
+            "{sum}\nSo that a ticket keeps quiet while its page is active, Alertmanager wants:\n{INHIBITION}"
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
