@@ -81,6 +81,11 @@ impl Flags {
         }
     }
 
+    /// promtool reads its own format, and of what the daemon computes there is nothing to test.
+    fn is_testable(&self) -> bool {
+        matches!((self.format, self.style), (Format::Prometheus, Style::Standalone))
+    }
+
     fn style(&self) -> rules::Style {
         match self.style {
             Style::Standalone => rules::Style::Standalone,
@@ -96,6 +101,9 @@ pub async fn generate(
     is_quiet: bool,
 ) -> anyhow::Result<ExitCode> {
     let (is_whole, is_online) = (overrides.slos.is_empty(), overrides.prometheus.is_some());
+    if kind == Some(Kind::Tests) && !flags.is_testable() {
+        bail!("there are tests of standalone rules in Prometheus' own format only; leave out --style and --format");
+    }
     let config = config(overrides)?;
     let (slos, problems, _) = daemon::declared(&config.slos, &config.base);
     refuse(problems)?;
@@ -154,7 +162,10 @@ fn texts(
         Some(_) => out.unwrap_or_else(|| "rules".into()),
         None => out.unwrap_or_default().join("rules"),
     };
-    let kinds = kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    let mut kinds = kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    if !flags.is_testable() {
+        kinds.retain(|kind| *kind != Kind::Tests);
+    }
     let mut texts = BTreeMap::new();
     for (kind, file) in kinds.iter().flat_map(|kind| files.iter().map(move |file| (kind, file))) {
         match kind {

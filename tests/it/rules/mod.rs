@@ -169,3 +169,14 @@ fn an_slo_with_a_mistake_keeps_everything_from_being_generated() {
     assert!(said.contains("nothing is generated") && said.contains("objective 99 is above 1"), "{said}");
     assert!(!directory.path().join("rules").exists());
 }
+
+#[test]
+fn tests_are_written_only_of_rules_that_promtool_can_test() {
+    let directory = declared(&[&service("a")]);
+    for flags in [["--style", "exporter"], ["--format", "operator"]] {
+        let (code, _, said) = generate(directory.path(), &[&["tests"][..], &flags].concat());
+        assert!(code == 2 && said.contains("there are tests of standalone rules"), "{said}");
+        assert_eq!(generate(directory.path(), &[&["--out", flags[1]][..], &flags].concat()).0, 0);
+        assert_eq!(files(&directory.path().join(flags[1])).len(), 2, "rules only");
+    }
+}
