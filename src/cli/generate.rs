@@ -1,4 +1,5 @@
-//! `burnwatch generate`: what a Prometheus runs by itself, made of SLO files, or whether it is what they would make.
+//! `burnwatch generate`: what a Prometheus runs by itself and a Grafana shows, made of SLO files, or whether it is what
+//! they would make.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use clap::ValueEnum;
 
 use crate::cli::{config, exit, print};
 use crate::daemon::{self, Config, Inquiry, Overrides};
+use crate::dashboards;
 use crate::io::files::{Difference, Generated};
 use crate::plan::{Question, Reading};
 use crate::report::Findings;
@@ -21,13 +23,17 @@ pub const EXAMPLES: &str = "\
 Examples:
   burnwatch generate rules --out /etc/prometheus/burnwatch
   burnwatch generate rules slos/checkout.yaml --format operator --out - | kubectl apply -f -
+  burnwatch generate dashboards --out /var/lib/grafana/dashboards
   burnwatch generate --check
 
 Exit codes: 0 written (or with --check current), 1 with --check stale, 2 could not generate";
 
+/// The data source that dashboards begin with; each lets another be chosen.
+const DATASOURCE: &str = "Prometheus";
+
 #[derive(Debug, clap::Args)]
 pub struct Flags {
-    /// The directory that the files go to, or - for the standard output [default: rules, or . for all kinds]
+    /// The directory that the files go to, or - for the standard output [default: rules or dashboards, or . for all kinds]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// prometheus for rule files, operator for the PrometheusRule resources of Kubernetes
@@ -46,6 +52,7 @@ pub struct Flags {
 pub enum Kind {
     Rules,
     Tests,
+    Dashboards,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -61,7 +68,8 @@ enum Style {
 }
 
 impl Kind {
-    const ALL: [Kind; 2] = [Kind::Rules, Kind::Tests];
+    /// Those that say something of SLOs, and share a directory.
+    const OF_SLOS: [Kind; 2] = [Kind::Rules, Kind::Tests];
 
     /// The kind that the first word names, and the other words.
     pub fn leading(mut words: Vec<String>) -> (Option<Kind>, Vec<String>) {
@@ -74,6 +82,15 @@ impl Kind {
 }
 
 impl Flags {
+    /// Where files of a kind go: the directory that is named, and in it one of their own where all kinds are made.
+    fn directory(&self, kind: Option<Kind>, own: &str) -> PathBuf {
+        let out = self.out.clone().filter(|out| out != Path::new("-"));
+        match kind {
+            Some(_) => out.unwrap_or_else(|| own.into()),
+            None => out.unwrap_or_default().join(own),
+        }
+    }
+
     fn format(&self) -> rules::Format {
         match self.format {
             Format::Prometheus => rules::Format::Prometheus,
@@ -100,10 +117,37 @@ pub async fn generate(
     flags: &Flags,
     is_quiet: bool,
 ) -> anyhow::Result<ExitCode> {
-    let (is_whole, is_online) = (overrides.slos.is_empty(), overrides.prometheus.is_some());
     if kind == Some(Kind::Tests) && !flags.is_testable() {
         bail!("there are tests of standalone rules in Prometheus' own format only; leave out --style and --format");
     }
+    let mut generated = Vec::new();
+    if kind != Some(Kind::Dashboards) {
+        generated.push(of_slos(overrides, kind, flags).await?);
+    }
+    if kind.is_none_or(|kind| kind == Kind::Dashboards) {
+        generated.push(dashboards(kind, flags));
+    }
+    match flags.out.as_deref() {
+        Some(out) if out == Path::new("-") => {
+            let texts = generated.into_iter().flat_map(|generated| generated.texts.into_values());
+            print(&texts.collect::<Vec<_>>().join("---\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(_) | None if flags.check => check(&generated),
+        Some(_) | None => put(&generated, kind != Some(Kind::Dashboards), is_quiet),
+    }
+}
+
+/// The dashboards, which know no SLO.
+fn dashboards(kind: Option<Kind>, flags: &Flags) -> Generated {
+    let directory = flags.directory(kind, "dashboards");
+    let files = dashboards::dashboards(DATASOURCE).into_iter().map(|file| (directory.join(file.name), file.text));
+    Generated { texts: files.collect(), header: dashboards::HEADER, is_whole: true }
+}
+
+/// Rules and their tests.
+async fn of_slos(overrides: Overrides, kind: Option<Kind>, flags: &Flags) -> anyhow::Result<Generated> {
+    let (is_whole, is_online) = (overrides.slos.is_empty(), overrides.prometheus.is_some());
     let config = config(overrides)?;
     let (slos, problems, _) = daemon::declared(&config.slos, &config.base);
     refuse(problems)?;
@@ -115,13 +159,7 @@ pub async fn generate(
     let (files, problems) = rules::files(&slos, &terms);
     refuse(problems.into_iter().chain(rules::colliding(&files, flags.format())).collect())?;
     let texts = texts(kind, &files, &slos, &terms, flags)?;
-    match flags.out.as_deref() {
-        Some(out) if out == Path::new("-") => {
-            print(&texts.into_values().collect::<Vec<_>>().join("---\n"))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(_) | None => put(Generated { texts, header: HEADER, is_whole }, flags.check, is_quiet),
-    }
+    Ok(Generated { texts, header: HEADER, is_whole })
 }
 
 /// Problems are told; an error among them keeps anything from being generated, for a file would lack an SLO.
@@ -157,12 +195,8 @@ fn texts(
     terms: &Terms,
     flags: &Flags,
 ) -> anyhow::Result<BTreeMap<PathBuf, String>> {
-    let out = flags.out.clone().filter(|out| out != Path::new("-"));
-    let directory = match kind {
-        Some(_) => out.unwrap_or_else(|| "rules".into()),
-        None => out.unwrap_or_default().join("rules"),
-    };
-    let mut kinds = kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    let directory = flags.directory(kind, "rules");
+    let mut kinds = kind.map_or(Kind::OF_SLOS.to_vec(), |kind| vec![kind]);
     if !flags.is_testable() {
         kinds.retain(|kind| *kind != Kind::Tests);
     }
@@ -177,29 +211,34 @@ fn texts(
                     texts.extend(rules::unit_tests(file, &slos, pace, terms)?.map(|text| (path, text)));
                 }
             }
+            Kind::Dashboards => {}
         }
     }
     Ok(texts)
 }
 
-fn put(generated: Generated, is_check: bool, is_quiet: bool) -> anyhow::Result<ExitCode> {
-    let told = |differences: &[Difference]| -> String {
-        differences
-            .iter()
-            .map(|difference| format!("{} {}\n", difference.path().display(), difference.what()))
-            .collect()
-    };
-    if is_check {
-        let differences = generated.differences().map_err(|error| anyhow!("{}", error.problem()))?;
-        print(&told(&differences))?;
-        return Ok(exit(!differences.is_empty()));
+fn check(generated: &[Generated]) -> anyhow::Result<ExitCode> {
+    let mut differences = Vec::new();
+    for generated in generated {
+        differences.extend(generated.differences().map_err(|error| anyhow!("{}", error.problem()))?);
     }
-    let differences = generated.put().map_err(|error| anyhow!("{}", error.problem()))?;
+    let told = |difference: &Difference| format!("{} {}\n", difference.path().display(), difference.what());
+    print(&differences.iter().map(told).collect::<String>())?;
+    Ok(exit(!differences.is_empty()))
+}
+
+fn put(generated: &[Generated], has_rules: bool, is_quiet: bool) -> anyhow::Result<ExitCode> {
+    let (mut files, mut written) = (0, 0);
+    for generated in generated {
+        files += generated.texts.len();
+        written += generated.put().map_err(|error| anyhow!("{}", error.problem()))?.len();
+    }
     if !is_quiet {
-        let sum = format!("{} files, {} written\n", generated.texts.len(), differences.len());
-        print(&format!(
-            "{sum}\nSo that a ticket keeps quiet while its page is active, Alertmanager wants:\n{INHIBITION}"
-        ))?;
+        print(&format!("{files} files, {written} written\n"))?;
+    }
+    if !is_quiet && has_rules {
+        let about = "So that a ticket keeps quiet while its page is active, Alertmanager wants:";
+        print(&format!("\n{about}\n{INHIBITION}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

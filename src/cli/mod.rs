@@ -56,10 +56,10 @@ enum Command {
         #[command(flatten)]
         flags: check::Flags,
     },
-    /// Write what a Prometheus runs by itself: rule files, and unit tests of them
+    /// Write what a Prometheus runs by itself and a Grafana shows: rule files, unit tests of them, dashboards
     #[command(after_help = generate::EXAMPLES)]
     Generate {
-        /// rules or tests, else all of them; then SLO files, directories or patterns, in place of the configuration's
+        /// rules, tests or dashboards, else all of them; then SLO files, directories or patterns, in place of the configuration's
         #[arg(value_name = "KIND|PATH")]
         words: Vec<String>,
         #[command(flatten)]

@@ -10,6 +10,9 @@ mod energy;
 
 use crate::dashboards::grafana::Dashboard;
 
+/// How the text of each begins: what tells one of ours from others.
+pub const HEADER: &str = "{\n  \"uid\": \"burnwatch-";
+
 /// A dashboard and the name of the file it belongs into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::dashboards::{File, dashboards};
+use crate::dashboards::{File, HEADER, dashboards};
 use crate::promql::Expression;
 
 fn read() -> Vec<(&'static str, Value)> {
@@ -74,6 +74,11 @@ fn panels_are_numbered_and_cover_each_other_nowhere() {
             }
         }
     }
+}
+
+#[test]
+fn every_text_begins_as_ours_do() {
+    assert!(dashboards("Prometheus").iter().all(|file| file.text.starts_with(HEADER)));
 }
 
 #[test]

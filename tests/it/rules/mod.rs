@@ -57,12 +57,12 @@ fn service(name: &str) -> String {
 
 /// `BLESS=1` writes them anew.
 #[test]
-fn rules_is_what_slos_make() {
+fn the_committed_rules_and_dashboards_are_what_is_generated() {
     if std::env::var_os("BLESS").is_some() {
         assert_eq!(generate(Path::new(ROOT), &["--quiet"]).0, 0);
     }
     let (code, stale, _) = generate(Path::new(ROOT), &["--check"]);
-    assert_eq!((code, stale.as_str()), (0, ""), "BLESS=1 cargo test --test it rules_is writes them anew");
+    assert_eq!((code, stale.as_str()), (0, ""), "BLESS=1 cargo test --test it committed writes them anew");
 }
 
 #[test]

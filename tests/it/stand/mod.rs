@@ -3,7 +3,6 @@
 
 mod durations;
 mod eventually;
-mod golden;
 pub mod http;
 pub mod process;
 mod requests;
@@ -18,7 +17,6 @@ mod daemon;
 pub use daemon::Daemon;
 pub use durations::Durations;
 pub use eventually::eventually;
-pub use golden::check_golden;
 pub use prometheus::Prometheus;
 pub use promtool::{check_metrics, check_rules, test_rules};
 pub use python::python;
