@@ -8,6 +8,7 @@ use std::{mem, slice};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::Notice;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
@@ -16,7 +17,7 @@ use crate::io::store::{Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
-use crate::tick::{self, Effect, Entry, Notice, Piece, Seen, State};
+use crate::tick::{self, Effect, Entry, Piece, Seen, State};
 use crate::units::{Problem, Span, Timestamp};
 
 /// What the source holds is learned anew so often.
@@ -215,7 +216,7 @@ impl Evaluation {
         for effect in effects {
             match effect {
                 Effect::Keep(entry) => self.pending.join(entry),
-                Effect::Notify(notice) => self.untold.push(notice),
+                Effect::Notify(notice) => self.untold.push(*notice),
             }
         }
         self.commit(instant).await;
@@ -223,7 +224,7 @@ impl Evaluation {
         self.publish(instant);
         if self.ledger_check == Check::Healthy {
             for notice in self.untold.drain(..) {
-                tracing::warn!(service = &*notice.slo.service, slo = &*notice.slo.slo, at = %notice.at, "{notice}");
+                tracing::warn!(id = notice.id, kind = notice.news.kind().name(), at = %notice.at, "{notice}");
             }
         }
     }
@@ -257,8 +258,6 @@ impl Evaluation {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::alerts::{Because, Change, What};
-    use crate::budget::Severity;
     use crate::daemon::Config;
     use crate::units::SloId;
 
@@ -289,9 +288,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut evaluation = evaluation(dir.path());
         let id = SloId::new("shop", "availability");
-        let change =
-            Change { severity: Severity::Page, what: What::Opened, since: at(30), because: Because(Vec::new()) };
-        evaluation.untold.push(Notice { slo: id.clone(), change, at: at(30) });
+        evaluation.untold.push(Notice::sample(at(30)));
         evaluation.pending.verdicts.insert(id, "{}".into());
         let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
         let verdicts = || file.query_row("SELECT count(*) FROM verdicts", [], |row| row.get::<_, i64>(0)).unwrap();
