@@ -1,7 +1,7 @@
 //! Which channels a notice goes to, the order in which each sends, and what an answer means for a notice: done, again
 //! later, or never. Never knows what a notice looks like on its way; time and chance are arguments.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +195,8 @@ impl Delivery {
 pub struct Record {
     /// In the order in which they were queued.
     deliveries: Vec<Delivery>,
+    /// Why some are not reached to whom nothing is queued, by their names.
+    unreached: BTreeMap<String, String>,
 }
 
 impl Record {
@@ -230,11 +232,20 @@ impl Record {
         self.deliveries.iter().filter(|delivery| delivery.state.is_pending()).count()
     }
 
+    /// Takes note of why somebody is not reached, or that somebody is.
+    pub fn remark(&mut self, name: String, trouble: Option<String>) {
+        match trouble {
+            Some(trouble) => self.unreached.insert(name, trouble),
+            None => self.unreached.remove(&name),
+        };
+    }
+
     /// Why something that was sent is not delivered yet.
     pub fn trouble(&self) -> Option<String> {
         let is_late = |delivery: &&Delivery| delivery.state.is_pending() && delivery.attempts > 0;
-        let late = self.deliveries.iter().find(is_late)?;
-        Some(format!("{}: {}", late.channel, late.answer))
+        let late = self.deliveries.iter().find(is_late).map(|late| (&*late.channel, &late.answer));
+        let unreached = || self.unreached.iter().next().map(|(name, trouble)| (&**name, trouble));
+        late.or_else(unreached).map(|(name, trouble)| format!("{name}: {trouble}"))
     }
 }
 

@@ -3,6 +3,7 @@
 mod run;
 mod check;
 mod status;
+mod notify;
 mod demo;
 mod completions;
 mod man;
@@ -58,6 +59,12 @@ enum Command {
     /// Ask a running daemon how every SLO stands, the worst first
     #[command(after_help = status::EXAMPLES)]
     Status(status::Flags),
+    /// Try the channels by which notices leave
+    #[command(after_help = notify::EXAMPLES)]
+    Notify {
+        #[command(subcommand)]
+        action: notify::Action,
+    },
     /// Watch the daemon on an invented shop with a month of history and live incidents
     #[command(after_help = demo::EXAMPLES)]
     Demo,
@@ -114,6 +121,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Run { paths } => run::run(&config(common.overrides(paths))?, quiet).await,
         Command::Check { paths, flags } => check::check(common.overrides(paths), &flags, quiet).await,
         Command::Status(flags) => status::status(&config(common.overrides(Paths::default()))?, &flags).await,
+        Command::Notify { action } => notify::notify(&config(common.overrides(Paths::default()))?, &action).await,
         Command::Demo => demo::demo(common.overrides(Paths::default()), quiet).await,
         Command::Completions { shell } => completions::completions(shell),
         Command::Man => man::man(),
@@ -166,9 +174,11 @@ mod tests {
         let args = Args::try_parse_from(["burnwatch"].iter().chain(arguments)).unwrap();
         match args.command {
             Command::Run { paths } | Command::Check { paths, .. } => args.common.overrides(paths),
-            Command::Status(_) | Command::Demo | Command::Completions { .. } | Command::Man => {
-                args.common.overrides(Paths::default())
-            }
+            Command::Status(_)
+            | Command::Notify { .. }
+            | Command::Demo
+            | Command::Completions { .. }
+            | Command::Man => args.common.overrides(Paths::default()),
         }
     }
 

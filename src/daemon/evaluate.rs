@@ -9,11 +9,12 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Notice;
+use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
-use crate::io::clock::Stopwatch;
-use crate::io::store::{Failed, Store};
+use crate::io::clock::{self, Stopwatch};
+use crate::io::store::{Commit, Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
@@ -48,6 +49,8 @@ pub struct Evaluation {
     pending: Entry,
     /// What is not told yet, for it must be written first.
     untold: Vec<Notice>,
+    /// Where notices are handed over once they are written.
+    counter: Counter,
     problems: Problems,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
@@ -62,6 +65,7 @@ pub struct Parts {
     pub state: State,
     pub source: Source,
     pub store: Store,
+    pub counter: Counter,
     pub problems: Problems,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
@@ -69,7 +73,7 @@ pub struct Parts {
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, problems, gauges, published } = parts;
+        let Parts { slos, pace, delay, state, source, store, counter, problems, gauges, published } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -88,6 +92,7 @@ impl Evaluation {
             ledger_check: Check::Healthy,
             pending,
             untold: Vec::new(),
+            counter,
             problems,
             gauges,
             published,
@@ -231,8 +236,11 @@ impl Evaluation {
 
     /// Writes all that is pending. What cannot be written now is joined with what the next tick brings.
     async fn commit(&mut self, now: Timestamp) {
-        match self.store.commit(mem::take(&mut self.pending)).await {
+        let queued = self.counter.addressed(&self.untold, clock::now());
+        let entry = mem::take(&mut self.pending);
+        match self.store.commit(Commit { entry, queued: queued.clone(), ..Commit::default() }).await {
             Ok(()) => {
+                self.counter.hand_over(queued);
                 self.ledger_check = Check::Healthy;
                 self.problems.replace(Origin::Ledger, [], now);
             }
@@ -249,7 +257,8 @@ impl Evaluation {
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let problems = self.problems.listed();
-        let shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
+        let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
+        shown.checks.notify = self.counter.check();
         self.published.store(Arc::new(shown));
     }
 }
@@ -276,6 +285,7 @@ mod tests {
             state: State::default(),
             source: Source::build(&config, &[]).unwrap().0,
             store,
+            counter: Counter::default(),
             problems: Problems::default(),
             gauges: Gauges::build(&prometheus::Registry::new()).unwrap(),
             published: Arc::default(),

@@ -1,10 +1,12 @@
 //! The daemon: built from everything that can fail at start, then loops that run until they are told to stop.
 
 mod config;
+mod deliver;
 mod evaluate;
 mod gauges;
 mod inquiry;
 mod problems;
+mod renew;
 mod source;
 
 use std::net::SocketAddr;
@@ -18,11 +20,12 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
-use crate::daemon::gauges::Gauges;
+use crate::daemon::gauges::{Gauges, Notifications};
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Source, Watch};
-use crate::io::store::Store;
+use crate::io::store::{Contents, Store};
 use crate::io::{clock, files, web};
 use crate::report::Snapshot;
 use crate::slos::{self, Slo};
@@ -39,6 +42,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 pub struct Daemon {
     evaluation: Evaluation,
     watches: Vec<Watch>,
+    post: Post,
     listener: web::Listener,
     site: web::Site,
     published: Arc<ArcSwap<Snapshot>>,
@@ -66,16 +70,21 @@ impl Daemon {
         let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
         let (source, watches) = Source::build(config, &slos)?;
         let listener = web::bind(&config.web.listen).await?;
-        let (store, kept) = Store::open(&config.state)?;
+        let (store, Contents { state: kept, deliveries, unread }) = Store::open(&config.state)?;
         let now = clock::now();
-        let (state, damaged) = State::restored(kept);
+        let (state, mut damaged) = State::restored(kept);
+        damaged.extend(deliver::damage(unread));
         let mut problems = Problems::default();
         problems.replace(Origin::Files, file_problems, now);
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
+        let notifications = Notifications::build(&registry)?;
+        let (channels, unusable) = deliver::channels(&config.notify);
+        problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
-        let site = web::Site::new(published.clone(), registry)?;
+        let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
+        let site = web::Site::new(published.clone(), post.record.clone(), registry)?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -91,11 +100,12 @@ impl Daemon {
             state,
             source,
             store,
+            counter: post.counter(),
             problems,
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, watches, listener, site, published })
+        Ok(Daemon { evaluation, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -110,12 +120,13 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, watches, listener, site, .. } = self;
+        let Daemon { evaluation, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
             loops.spawn(watch.run(stop.clone()));
         }
+        post.start(&mut loops, &stop);
         loops.spawn(evaluation.run(stop.clone()));
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {

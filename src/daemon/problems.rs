@@ -17,6 +17,8 @@ pub enum Origin {
     /// Whether the ledger's file can be written.
     Ledger,
     Samples,
+    /// Channels that cannot be used.
+    Notify,
 }
 
 /// The problems of every origin.
