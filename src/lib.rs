@@ -19,8 +19,9 @@ pub mod dashboards;
 pub mod ledger;
 // 5. Who is told.
 pub mod alerts;
-// 6. One evaluation: all of the above, at an instant.
+// 6. One evaluation: all of the above, at an instant; and what became of telling it.
 pub mod tick;
+pub mod outbox;
 // 7. What others read.
 pub mod report;
 

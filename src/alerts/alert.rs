@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::Because;
+use crate::alerts::{Because, Passed};
 use crate::budget::Severity;
-use crate::units::Timestamp;
+use crate::units::{Span, Timestamp};
 
-/// Both alerts of one SLO: `None` is closed.
+/// Both alerts of one SLO (`None` is closed), and what else of it was told.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Alerts {
@@ -18,6 +18,11 @@ pub struct Alerts {
     /// The first of the latest ticks whose spans were not measured; `None` after one that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Passed::is_nothing")]
+    pub passed: Passed,
+    /// It was told that nothing is measured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
 }
 
 /// An open alert.
@@ -63,6 +68,12 @@ impl Alerts {
     /// The alert of `severity`, if it is open and was told: firing or held.
     pub fn active(&self, severity: Severity) -> Option<&Alert> {
         self.of(severity).filter(|alert| !alert.suppressed)
+    }
+
+    /// Whether nothing was measured for `no_data_after`, as far as these ticks saw it: a daemon that was away for long
+    /// catches up before it says so.
+    pub fn is_silent(&self, no_data_after: Span, now: Timestamp) -> bool {
+        self.held_since.is_some_and(|since| now.since(since) >= no_data_after)
     }
 
     /// Every open alert and how it stands, pages first.

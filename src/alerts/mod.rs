@@ -18,11 +18,18 @@
 //! | held | whose span was measured | firing, or closed | resolved, if closed |
 //! | held | that follows 24 h without a measured one | closed | released |
 //! | any | whose plan has alerting off for its severity | closed | resolved, if it was told |
+//!
+//! Beside its alerts, an SLO's *budget* passes the thresholds of `notify_at` (see [`Passed`]), and the SLO falls silent
+//! when nothing was measured for `no_data_after`; each is told once.
 
 mod alert;
 mod because;
+mod notice;
+mod spending;
 mod step;
 
 pub use alert::{Alert, Alerts, State};
 pub use because::{Because, Exceeded};
+pub use notice::{Figures, Kind, News, Notice, Subject};
+pub use spending::{PARTIAL, Passed, Spent};
 pub use step::{Burning, Change, What, step};

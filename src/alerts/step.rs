@@ -1,6 +1,8 @@
 //! One tick of an SLO's alerts: how they stood and what burns now make how they stand and what is told.
 //! Never knows which windows matter: the rows it is given say so.
 
+use serde::{Deserialize, Serialize};
+
 use crate::alerts::{Alert, Alerts, Because, Exceeded};
 use crate::budget::{Row, Severity};
 use crate::slos::{Alerting, Tone};
@@ -31,7 +33,8 @@ pub struct Change {
 }
 
 /// What became of an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum What {
     Opened,
     Resolved,
@@ -69,7 +72,7 @@ pub fn step(
     let page = verdict(Severity::Page);
     let suppressed = page.is_some() && before.active(Severity::Ticket).is_none();
     let ticket = verdict(Severity::Ticket).map(|ticket| Alert { suppressed, ..ticket });
-    let after = Alerts { page, ticket, held_since };
+    let after = Alerts { page, ticket, held_since, passed: before.passed, silent: before.silent };
     let ended = if given_up { What::Released } else { What::Resolved };
     let changes = Severity::ALL.into_iter().filter_map(|severity| change(before, &after, severity, ended)).collect();
     (after, changes)

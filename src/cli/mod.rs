@@ -4,6 +4,7 @@ mod run;
 mod check;
 mod generate;
 mod status;
+mod notify;
 mod demo;
 mod completions;
 mod man;
@@ -68,6 +69,12 @@ enum Command {
     /// Ask a running daemon how every SLO stands, the worst first
     #[command(after_help = status::EXAMPLES)]
     Status(status::Flags),
+    /// Try the channels by which notices leave
+    #[command(after_help = notify::EXAMPLES)]
+    Notify {
+        #[command(subcommand)]
+        action: notify::Action,
+    },
     /// Watch the daemon on an invented shop with a month of history and live incidents
     #[command(after_help = demo::EXAMPLES)]
     Demo,
@@ -128,6 +135,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             generate::generate(common.overrides(Paths { paths }), kind, &flags, quiet).await
         }
         Command::Status(flags) => status::status(&config(common.overrides(Paths::default()))?, &flags).await,
+        Command::Notify { action } => notify::notify(&config(common.overrides(Paths::default()))?, &action).await,
         Command::Demo => demo::demo(common.overrides(Paths::default()), quiet).await,
         Command::Completions { shell } => completions::completions(shell),
         Command::Man => man::man(),
@@ -182,6 +190,7 @@ mod tests {
             Command::Run { paths } | Command::Check { paths, .. } => args.common.overrides(paths),
             Command::Generate { .. }
             | Command::Status(_)
+            | Command::Notify { .. }
             | Command::Demo
             | Command::Completions { .. }
             | Command::Man => args.common.overrides(Paths::default()),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use crate::io::{prometheus, scrape, web};
+use crate::io::{notify, prometheus, scrape, web};
 use crate::plan::Pace;
 use crate::rules::{Style, Terms};
 use crate::tick::latency;
@@ -70,6 +70,10 @@ pub struct Config {
     /// How much later than an instant it is evaluated.
     pub delay: Span,
     pub state: PathBuf,
+    /// The channels that are right.
+    pub notify: Vec<notify::Config>,
+    /// What is wrong with the others: they keep nothing else from running.
+    pub notify_problems: Vec<Problem>,
     pub web: web::Config,
     pub log: Log,
 }
@@ -144,6 +148,8 @@ impl Config {
             pace: Pace::DEFAULT,
             delay: Span::seconds(10),
             state: default_state(base),
+            notify: Vec::new(),
+            notify_problems: Vec::new(),
             web: web::Config::default(),
             log: Log { format: None, level: tracing::Level::INFO },
         };
@@ -164,6 +170,9 @@ impl Config {
         }
         if let Some(state) = fields.take("state") {
             config.read_state(state, base, fields.problems);
+        }
+        if let Some(notify) = fields.take("notify") {
+            config.notify = notify::Config::read(notify, &mut config.notify_problems);
         }
         if let Some(web) = fields.take("web") {
             config.web = web::Config::read(web, fields.problems);

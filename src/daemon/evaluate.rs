@@ -9,16 +9,18 @@ use std::{mem, slice};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::Notice;
 use crate::daemon::backfill::{Desk, Read, Wanted};
+use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
-use crate::io::clock::Stopwatch;
-use crate::io::store::{Failed, Store};
+use crate::io::clock::{self, Stopwatch};
+use crate::io::store::{Commit, Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
-use crate::tick::{self, Effect, Entry, Notice, Piece, Seen, State, latency};
+use crate::tick::{self, Effect, Entry, Piece, Seen, State, latency};
 use crate::units::{Problem, Span, Timestamp, Window};
 
 /// What the source holds is learned anew so often.
@@ -53,6 +55,8 @@ pub struct Evaluation {
     pending: Entry,
     /// What is not told yet, for it must be written first.
     untold: Vec<Notice>,
+    /// Where notices are handed over once they are written.
+    counter: Counter,
     problems: Problems,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
@@ -68,6 +72,7 @@ pub struct Parts {
     pub source: Source,
     pub store: Store,
     pub desk: Desk,
+    pub counter: Counter,
     pub problems: Problems,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
@@ -75,7 +80,7 @@ pub struct Parts {
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, desk, problems, gauges, published } = parts;
+        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -96,6 +101,7 @@ impl Evaluation {
             ledger_check: Check::Healthy,
             pending,
             untold: Vec::new(),
+            counter,
             problems,
             gauges,
             published,
@@ -263,7 +269,7 @@ impl Evaluation {
         for effect in effects {
             match effect {
                 Effect::Keep(entry) => self.pending.join(entry),
-                Effect::Notify(notice) => self.untold.push(notice),
+                Effect::Notify(notice) => self.untold.push(*notice),
             }
         }
         self.commit(instant).await;
@@ -272,15 +278,18 @@ impl Evaluation {
         self.ask_for_the_past(instant);
         if self.ledger_check == Check::Healthy {
             for notice in self.untold.drain(..) {
-                tracing::warn!(service = &*notice.slo.service, slo = &*notice.slo.slo, at = %notice.at, "{notice}");
+                tracing::warn!(id = notice.id, kind = notice.news.kind().name(), at = %notice.at, "{notice}");
             }
         }
     }
 
     /// Writes all that is pending. What cannot be written now is joined with what the next tick brings.
     async fn commit(&mut self, now: Timestamp) {
-        match self.store.commit(mem::take(&mut self.pending)).await {
+        let queued = self.counter.addressed(&self.untold, clock::now());
+        let entry = mem::take(&mut self.pending);
+        match self.store.commit(Commit { entry, queued: queued.clone(), ..Commit::default() }).await {
             Ok(()) => {
+                self.counter.hand_over(queued);
                 self.ledger_check = Check::Healthy;
                 self.problems.replace(Origin::Ledger, [], now);
             }
@@ -298,7 +307,8 @@ impl Evaluation {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let problems = self.problems.listed();
-        let shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
+        let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
+        shown.checks.notify = self.counter.check();
         self.published.store(Arc::new(shown));
     }
 }
@@ -307,8 +317,6 @@ impl Evaluation {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::alerts::{Because, Change, What};
-    use crate::budget::Severity;
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
     use crate::units::SloId;
@@ -330,6 +338,7 @@ mod tests {
             source: Source::build(&config, &[]).unwrap().0,
             store,
             desk: Backfill::build(&config, &registry).unwrap().1,
+            counter: Counter::default(),
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
@@ -342,9 +351,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut evaluation = evaluation(dir.path());
         let id = SloId::new("shop", "availability");
-        let change =
-            Change { severity: Severity::Page, what: What::Opened, since: at(30), because: Because(Vec::new()) };
-        evaluation.untold.push(Notice { slo: id.clone(), change, at: at(30) });
+        evaluation.untold.push(Notice::sample(at(30)));
         evaluation.pending.verdicts.insert(id, "{}".into());
         let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
         let verdicts = || file.query_row("SELECT count(*) FROM verdicts", [], |row| row.get::<_, i64>(0)).unwrap();

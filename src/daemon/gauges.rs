@@ -3,12 +3,41 @@
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets,
 };
 
 use crate::daemon::source::Round;
 use crate::plan::Facts;
 use crate::promql::names;
+
+/// What is told of notices on their way.
+#[derive(Clone)]
+pub struct Notifications {
+    total: IntCounterVec,
+    pub pending: IntGauge,
+}
+
+impl Notifications {
+    /// Registers them, as [`Gauges::build`] does.
+    pub fn build(registry: &Registry) -> Result<Notifications, prometheus::Error> {
+        let total = Opts::new(names::NOTIFICATIONS, "Notices sent, by channel and by what became of it");
+        let notifications = Notifications {
+            total: IntCounterVec::new(total, &["channel", "outcome"])?,
+            pending: IntGauge::new(
+                names::NOTIFICATIONS_PENDING,
+                "Notices that are not delivered yet, of all channels",
+            )?,
+        };
+        registry.register(Box::new(notifications.total.clone()))?;
+        registry.register(Box::new(notifications.pending.clone()))?;
+        Ok(notifications)
+    }
+
+    /// `outcome`: delivered, retried or given_up.
+    pub fn sent(&self, channel: &str, outcome: &str) {
+        self.total.with_label_values(&[channel, outcome]).inc();
+    }
+}
 
 pub struct Gauges {
     tick_duration: Histogram,

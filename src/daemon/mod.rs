@@ -2,10 +2,12 @@
 
 mod backfill;
 mod config;
+mod deliver;
 mod evaluate;
 mod gauges;
 mod inquiry;
 mod problems;
+mod renew;
 mod source;
 
 use std::net::SocketAddr;
@@ -20,11 +22,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::backfill::Backfill;
+use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
-use crate::daemon::gauges::Gauges;
+use crate::daemon::gauges::{Gauges, Notifications};
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Source, Watch};
-use crate::io::store::Store;
+use crate::io::store::{Contents, Store};
 use crate::io::{clock, files, web};
 use crate::report::Snapshot;
 use crate::slos::{self, Slo};
@@ -42,6 +45,7 @@ pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
     watches: Vec<Watch>,
+    post: Post,
     listener: web::Listener,
     site: web::Site,
     published: Arc<ArcSwap<Snapshot>>,
@@ -69,17 +73,22 @@ impl Daemon {
         let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
         let (source, watches) = Source::build(config, &slos)?;
         let listener = web::bind(&config.web.listen).await?;
-        let (store, kept) = Store::open(&config.state)?;
+        let (store, Contents { state: kept, deliveries, unread }) = Store::open(&config.state)?;
         let now = clock::now();
-        let (state, damaged) = State::restored(kept);
+        let (state, mut damaged) = State::restored(kept);
+        damaged.extend(deliver::damage(unread));
         let mut problems = Problems::default();
         problems.replace(Origin::Files, file_problems, now);
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
         let (backfill, desk) = Backfill::build(config, &registry)?;
+        let notifications = Notifications::build(&registry)?;
+        let (channels, unusable) = deliver::channels(&config.notify);
+        problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
-        let site = web::Site::new(published.clone(), registry)?;
+        let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
+        let site = web::Site::new(published.clone(), post.record.clone(), registry)?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -96,11 +105,12 @@ impl Daemon {
             source,
             store,
             desk,
+            counter: post.counter(),
             problems,
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, backfill, watches, listener, site, published })
+        Ok(Daemon { evaluation, backfill, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -115,12 +125,13 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, watches, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
             loops.spawn(watch.run(stop.clone()));
         }
+        post.start(&mut loops, &stop);
         loops.spawn(evaluation.run(stop.clone()));
         if let Some(backfill) = backfill {
             loops.spawn(backfill.run(stop.clone()));

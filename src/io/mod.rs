@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod files;
 pub mod http;
+pub mod notify;
 pub mod prometheus;
 pub mod scrape;
 pub mod store;

@@ -3,13 +3,14 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 
 use rusqlite::{Connection, ErrorCode, Transaction, params};
 use tokio::sync::oneshot;
 
 use crate::ledger::{Account, Kept, KeptAccount};
+use crate::outbox::Delivery;
 use crate::tick::{Entry, KeptState};
 use crate::units::{SloId, Timestamp};
 
@@ -31,13 +32,46 @@ const TABLES: &str = "
     CREATE TABLE verdicts (service TEXT NOT NULL, slo TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (service, slo)) WITHOUT ROWID;
 ";
 
-/// Entries waiting for the writer; the daemon sends one at a time.
+/// Notices on their way, as JSON. They are no part of what is counted, so they came to each layout without changing it.
+const DELIVERIES: &str = "
+    CREATE TABLE IF NOT EXISTS deliveries (channel TEXT NOT NULL, id TEXT NOT NULL, delivery TEXT NOT NULL, PRIMARY KEY (channel, id)) WITHOUT ROWID;
+";
+
+/// What waits for the writer; everybody who writes waits until it was written.
 const QUEUE: usize = 4;
 
-/// An entry that was not written, to be joined with the next.
+/// What is written at once, whole or not at all.
+#[derive(Debug, Default)]
+pub struct Commit {
+    pub entry: Entry,
+    /// Those that are there already stay as they are.
+    pub queued: Vec<Delivery>,
+    /// How deliveries stand now.
+    pub sent: Vec<Delivery>,
+    pub forgotten: Vec<Delivery>,
+}
+
+impl From<Entry> for Commit {
+    fn from(entry: Entry) -> Commit {
+        Commit { entry, ..Commit::default() }
+    }
+}
+
+/// What the file holds.
+#[derive(Debug)]
+pub struct Contents {
+    pub state: KeptState,
+    /// In the order in which they were queued.
+    pub deliveries: Vec<Delivery>,
+    /// How many of them could not be read.
+    pub unread: usize,
+}
+
+/// What was not written.
 #[derive(Debug)]
 pub struct Failed {
     pub error: Error,
+    /// To be joined with the next.
     pub entry: Entry,
 }
 
@@ -60,26 +94,41 @@ pub enum Error {
     Commit { path: PathBuf, reason: String },
 }
 
-/// A handle to the ledger's file. One process holds it at a time.
+/// A handle to the ledger's file. One process holds it at a time; its last handle closes it.
+#[derive(Clone)]
 pub struct Store {
     path: PathBuf,
-    entries: mpsc::SyncSender<(Entry, oneshot::Sender<Written>)>,
-    writer: JoinHandle<()>,
+    // Dropped before the writer is waited for: it ends when nobody can send any more.
+    commits: mpsc::SyncSender<(Commit, oneshot::Sender<Written>)>,
+    _writer: Arc<Writer>,
+}
+
+/// The thread that writes. Whoever drops it last waits until all is written.
+struct Writer {
+    thread: Option<JoinHandle<()>>,
     _lock: File,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A writer that panicked has told so already.
+        _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 impl Store {
     /// Opens or makes the file, and reads all of it.
-    pub fn open(path: &Path) -> Result<(Store, KeptState), Error> {
+    pub fn open(path: &Path) -> Result<(Store, Contents), Error> {
         let lock = lock(path)?;
         let mut connection = connect(path)?;
-        let kept = read(&connection).map_err(|error| unreadable(path, error))?;
-        let (entries, queue) = mpsc::sync_channel::<(Entry, oneshot::Sender<Written>)>(QUEUE);
+        let contents = read(&connection).map_err(|error| unreadable(path, error))?;
+        let (commits, queue) = mpsc::sync_channel::<(Commit, oneshot::Sender<Written>)>(QUEUE);
         let name = path.to_path_buf();
         let write = move || {
-            for (entry, done) in queue {
-                let result = commit(&mut connection, &entry).map_err(|error| {
-                    Box::new(Failed { error: Error::Commit { path: name.clone(), reason: error.to_string() }, entry })
+            for (asked, done) in queue {
+                let result = commit(&mut connection, &asked).map_err(|error| {
+                    let error = Error::Commit { path: name.clone(), reason: error.to_string() };
+                    Box::new(Failed { error, entry: asked.entry })
                 });
                 // Nobody waits any more when the daemon was stopped meanwhile; the commit holds all the same.
                 _ = done.send(result);
@@ -88,28 +137,25 @@ impl Store {
             _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         };
         let unwritable = |error: std::io::Error| Error::Unwritable { path: path.into(), reason: error.to_string() };
-        let writer = Builder::new().name("ledger".into()).spawn(write).map_err(unwritable)?;
-        Ok((Store { path: path.into(), entries, writer, _lock: lock }, kept))
+        let thread = Builder::new().name("ledger".into()).spawn(write).map_err(unwritable)?;
+        let writer = Arc::new(Writer { thread: Some(thread), _lock: lock });
+        Ok((Store { path: path.into(), commits, _writer: writer }, contents))
     }
 
-    /// Writes an entry, whole or not at all; it comes back where it was not.
-    pub async fn commit(&self, entry: Entry) -> Written {
+    /// Writes what is asked, whole or not at all; its entry comes back where it was not.
+    pub async fn commit(&self, asked: impl Into<Commit>) -> Written {
         let ended = |entry| {
             let error = Error::Commit { path: self.path.clone(), reason: "its writer has ended".into() };
             Box::new(Failed { error, entry })
         };
         let (done, written) = oneshot::channel();
-        self.entries.send((entry, done)).map_err(|unsent| ended(unsent.0.0))?;
+        self.commits.send((asked.into(), done)).map_err(|unsent| ended(unsent.0.0.entry))?;
         // A writer that ends without a word has panicked: that is told where it ended, and nothing can be saved.
         written.await.unwrap_or_else(|_| Err(ended(Entry::default())))
     }
 
-    /// Ends the writer after what it was given.
-    pub fn close(self) {
-        drop(self.entries);
-        // A writer that panicked has told so already.
-        _ = self.writer.join();
-    }
+    /// Gives this handle back; the last one waits until all is written.
+    pub fn close(self) {}
 }
 
 /// One process per file: the lock is on a file beside it, which names the holder.
@@ -157,6 +203,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         let migrate = format!("BEGIN; {PASTS} PRAGMA user_version={LAYOUT}; COMMIT;");
         connection.execute_batch(&migrate).map_err(refused)?;
     }
+    connection.execute_batch(DELIVERIES).map_err(refused)?;
     Ok(connection)
 }
 
@@ -172,7 +219,12 @@ fn unreadable(path: &Path, error: rusqlite::Error) -> Error {
     }
 }
 
-fn read(connection: &Connection) -> Result<KeptState, rusqlite::Error> {
+fn read(connection: &Connection) -> Result<Contents, rusqlite::Error> {
+    let (deliveries, unread) = read_deliveries(connection)?;
+    Ok(Contents { state: read_state(connection)?, deliveries, unread })
+}
+
+fn read_state(connection: &Connection) -> Result<KeptState, rusqlite::Error> {
     let account = |row: &rusqlite::Row| {
         let removed: Option<i64> = row.get(3)?;
         Ok(KeptAccount {
@@ -208,10 +260,41 @@ fn read(connection: &Connection) -> Result<KeptState, rusqlite::Error> {
     Ok(KeptState { ledger, verdicts })
 }
 
-fn commit(connection: &mut Connection, entry: &Entry) -> Result<(), rusqlite::Error> {
+/// Deliveries as they were left, and how many could not be read.
+fn read_deliveries(connection: &Connection) -> Result<(Vec<Delivery>, usize), rusqlite::Error> {
+    let texts: Vec<String> = connection
+        .prepare("SELECT delivery FROM deliveries")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut deliveries: Vec<Delivery> = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    deliveries.sort_by(|a, b| a.queued.cmp(&b.queued).then(a.notice.at.cmp(&b.notice.at)));
+    let unread = texts.len() - deliveries.len();
+    Ok((deliveries, unread))
+}
+
+fn commit(connection: &mut Connection, asked: &Commit) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
-    write(&transaction, entry)?;
+    write(&transaction, &asked.entry)?;
+    write_deliveries(&transaction, asked)?;
     transaction.commit()
+}
+
+fn write_deliveries(transaction: &Transaction, asked: &Commit) -> Result<(), rusqlite::Error> {
+    // Plain data always becomes JSON.
+    let json = |delivery: &Delivery| serde_json::to_string(delivery).unwrap_or_default();
+    let mut queued = transaction.prepare("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?)")?;
+    for delivery in &asked.queued {
+        queued.execute(params![delivery.channel, delivery.notice.id, json(delivery)])?;
+    }
+    let mut sent = transaction.prepare("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?)")?;
+    for delivery in &asked.sent {
+        sent.execute(params![delivery.channel, delivery.notice.id, json(delivery)])?;
+    }
+    let mut forgotten = transaction.prepare("DELETE FROM deliveries WHERE channel = ? AND id = ?")?;
+    for delivery in &asked.forgotten {
+        forgotten.execute(params![delivery.channel, delivery.notice.id])?;
+    }
+    Ok(())
 }
 
 fn write(transaction: &Transaction, entry: &Entry) -> Result<(), rusqlite::Error> {
@@ -279,7 +362,10 @@ mod tests {
         };
         for (pasts, entry) in [(vec![], past), (vec![((0, 20_000), vec![1, 2])], Entry::default())] {
             let (store, kept) = Store::open(&path).unwrap();
-            assert_eq!((kept.verdicts, kept.ledger.pasts), (verdicts.to_vec(), pasts.into_iter().collect()));
+            assert_eq!(
+                (kept.state.verdicts, kept.state.ledger.pasts),
+                (verdicts.to_vec(), pasts.into_iter().collect())
+            );
             store.commit(entry).await.unwrap();
             store.close();
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::alerts;
+use crate::alerts::{News, Notice, What};
 use crate::budget::{self, Exhaustion};
+use crate::outbox::{Delivery, State};
 use crate::report::json::{self, Count, Length};
 use crate::report::number::{DECIMALS, FINE, rounded};
 use crate::report::snapshot::{Listed, Snapshot};
@@ -72,6 +74,63 @@ pub fn alerts(snapshot: &Snapshot) -> json::Alerts {
 /// Everything that is wrong.
 pub fn problems(snapshot: &Snapshot) -> json::Problems {
     json::Problems { as_of: as_of(snapshot), problems: snapshot.problems.iter().map(listed).collect() }
+}
+
+/// The deliveries of notices.
+pub fn notifications(deliveries: &[Delivery]) -> json::Notifications {
+    let told = |delivery: &Delivery| {
+        let Delivery { channel, notice, state, attempts, answer, .. } = delivery;
+        json::Notification {
+            id: notice.id.clone(),
+            kind: notice.news.kind().name().to_string(),
+            service: Some(notice.subject.service.clone()),
+            slo: Some(notice.subject.slo.clone()),
+            channel: channel.to_string(),
+            at: notice.at.to_string(),
+            state: state.name().to_string(),
+            attempts: *attempts,
+            next: match state {
+                State::Pending(at) => Some(at.to_string()),
+                State::Delivered(_) | State::GivenUp(_) => None,
+            },
+            answer: (*attempts > 0 || !answer.is_empty()).then(|| answer.clone()),
+        }
+    };
+    json::Notifications { notifications: deliveries.iter().map(told).collect() }
+}
+
+impl json::Notice {
+    /// A notice as programs read it.
+    pub fn of(notice: &Notice) -> json::Notice {
+        let Notice { id, news, at, because, subject, figures } = notice;
+        let changed = |severity: budget::Severity, what: What| json::Changed {
+            severity: severity.name().to_string(),
+            state: what.name().to_string(),
+        };
+        let share = |share: Option<f64>| share.map(|share| rounded(share, DECIMALS));
+        json::Notice {
+            version: 1,
+            id: id.clone(),
+            kind: news.kind().name().to_string(),
+            at: at.to_string(),
+            service: Some(subject.service.clone()),
+            slo: Some(subject.slo.clone()),
+            because: because.clone(),
+            threshold: match news {
+                News::BudgetConsumed { threshold } => Some(*threshold),
+                _ => None,
+            },
+            alert: match news {
+                News::Burn { severity, what, .. } => Some(changed(*severity, *what)),
+                News::NoData { released: Some(severity) } => Some(changed(*severity, What::Released)),
+                _ => None,
+            },
+            budget: json::Spent { consumed: share(figures.consumed), remaining: share(figures.remaining) },
+            burn: figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect(),
+            labels: subject.labels.clone(),
+            links: json::Links { runbook: subject.runbook.clone() },
+        }
+    }
 }
 
 /// How the daemon is.
@@ -330,5 +389,48 @@ mod tests {
         }});
         assert_eq!(answer, expected);
         assert_eq!(health(&Snapshot::default(), "0.1.0").status, "healthy");
+    }
+
+    #[test]
+    fn a_notice_is_told_in_the_documented_shape() {
+        let mut notice = Notice::sample(example::noon());
+        notice.subject.labels.insert("tier".into(), "1".into());
+        notice.subject.runbook = Some("https://wiki.example.com/checkout".into());
+        notice.figures.consumed = Some(434.0 / 432.0);
+        notice.figures.remaining = Some(1.0 - 434.0 / 432.0);
+        let expected = json!({
+            "version": 1, "id": notice.id, "kind": "budget_consumed", "at": "2026-11-20T12:00:00Z",
+            "service": "burnwatch", "slo": "test", "threshold": 0.75,
+            "because": "somebody ran `burnwatch notify test`: nothing happened",
+            "budget": {"consumed": 1.0046, "remaining": -0.0046}, "burn": {"1h": 1.5, "6h": 0.9},
+            "labels": {"tier": "1"}, "links": {"runbook": "https://wiki.example.com/checkout"},
+        });
+        assert_eq!(as_value(json::Notice::of(&notice)), expected);
+    }
+
+    #[test]
+    fn a_delivery_is_told_in_the_documented_shape() {
+        let notice = Notice::sample(example::noon());
+        let id = notice.id.clone();
+        let pending = Delivery {
+            channel: "mail".into(),
+            notice,
+            queued: example::noon(),
+            state: State::Pending(example::noon()),
+            attempts: 2,
+            answer: "451 try later".into(),
+        };
+        let done = Delivery { state: State::Delivered(example::noon()), ..pending.clone() };
+        let told = as_value(notifications(&[pending, done]));
+        let expected = json!({
+            "id": id, "kind": "budget_consumed", "service": "burnwatch", "slo": "test", "channel": "mail",
+            "at": "2026-11-20T12:00:00Z", "state": "pending", "attempts": 2, "next": "2026-11-20T12:00:00Z",
+            "answer": "451 try later",
+        });
+        assert_eq!(told["notifications"][0], expected);
+        assert_eq!(
+            (&told["notifications"][1]["state"], &told["notifications"][1]["next"]),
+            (&json!("delivered"), &json!(null))
+        );
     }
 }

@@ -201,6 +201,80 @@ pub struct Point {
     pub remaining: Option<f64>,
 }
 
+/// What a webhook is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Notice {
+    /// Of this shape.
+    pub version: u32,
+    /// The same however often it is sent, and from every daemon that watches the same SLO.
+    pub id: String,
+    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn` or `no_data`.
+    pub kind: String,
+    pub at: String,
+    pub service: Option<String>,
+    pub slo: Option<String>,
+    pub because: String,
+    /// The threshold that was passed; only in `budget_consumed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// Only in `burn`, and in `no_data` where an alert was given up for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Changed>,
+    pub budget: Spent,
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub burn: Burns,
+    pub labels: BTreeMap<String, String>,
+    pub links: Links,
+}
+
+/// What became of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// `page` or `ticket`.
+    pub severity: String,
+    /// `opened`, `resolved` or `released`.
+    pub state: String,
+}
+
+/// What was spent of a budget, as a share of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Spent {
+    pub consumed: Option<f64>,
+    pub remaining: Option<f64>,
+}
+
+/// Where there is more to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Links {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+}
+
+/// `/api/v1/notifications`: all that are pending and the last that are done, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Notifications {
+    pub notifications: Vec<Notification>,
+}
+
+/// A notice on its way to one channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Notification {
+    pub id: String,
+    pub kind: String,
+    pub service: Option<String>,
+    pub slo: Option<String>,
+    pub channel: String,
+    /// When what it tells happened.
+    pub at: String,
+    /// `pending`, `delivered` or `given_up`.
+    pub state: String,
+    pub attempts: u32,
+    /// When it is sent again; null unless it is pending.
+    pub next: Option<String>,
+    /// What the channel last said; null before it was asked.
+    pub answer: Option<String>,
+}
+
 /// `/health`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Health {

@@ -10,11 +10,13 @@ pub mod metrics;
 pub mod table;
 mod explained;
 mod findings;
+mod mail;
 #[cfg(test)]
 pub mod example;
 
-pub use answers::{Wanted, alerts, health, problems, slo, slos};
+pub use answers::{Wanted, alerts, health, notifications, problems, slo, slos};
 pub use explained::explained;
 pub use findings::Findings;
 pub use history::{MAX_POINTS, Range, history};
+pub use mail::{Figure, Mail, figures, headline, mail};
 pub use snapshot::{Check, Checks, Listed, Snapshot, snapshot};

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::alerts::{self, Alerts, Burning};
+use crate::alerts::{self, Alerts, Burning, Notice, PARTIAL, Spent};
 use crate::budget::{self, Exhaustion};
 use crate::ledger::{Book, Ledger, Measured, Statement};
 use crate::plan::{Plan, Planned};
 use crate::slos::Slo;
 use crate::tick::latency::Latency;
-use crate::tick::{Entry, Notice, State};
+use crate::tick::{Entry, State, telling};
 use crate::units::{BurnRate, Problem, Ratio, Span, Tally, Timestamp};
 
-/// Less of the window measured than this, and a budget is said to be partial.
-const PARTIAL: f64 = 0.9;
+/// A budget that shrank is compared with the one of so long ago.
+const A_DAY: Span = Span::days(1);
 
 /// The pace that a time to exhaustion assumes.
 const PACE: Span = Span::hours(1);
@@ -112,17 +112,23 @@ pub fn judge(state: &mut State, plan: &Plan, entry: &mut Entry, now: Timestamp) 
         let before = state.alerts.get(&slo.id).cloned().unwrap_or_default();
         let measured = books.last_measured.is_some_and(|last| last >= now);
         let (after, changes) = alerts::step(&before, &slo.alerting, &books.burning(planned), measured, now);
-        notices.extend(changes.into_iter().map(|change| Notice { slo: slo.id.clone(), change, at: now }));
+        let silent = books.last_measured.is_some() && after.is_silent(planned.no_data_after, now);
+        // What is still being read may hold more, or less: thresholds wait for it.
+        let is_whole = !state.standings.get(index).is_some_and(|standing| standing.is_backfilling);
+        let spent = books.spent(slo).filter(|_| measured && is_whole);
+        let (after, told) = telling::told(after, &changes, slo, spent.as_ref(), || books.a_day_ago(slo), silent, now);
+        let standing = books.standing(planned, after.clone());
+        notices.extend(told.into_iter().map(|told| telling::notice(told, &standing, books.statement, now)));
         if after != before {
             // A verdict is plain data: it always becomes JSON.
             let verdict = serde_json::to_string(&after).unwrap_or_default();
             entry.verdicts.insert(slo.id.clone(), verdict);
-            state.alerts.insert(slo.id.clone(), after.clone());
+            state.alerts.insert(slo.id.clone(), after);
         }
         if let Some(problem) = books.excess(slo) {
             state.remarks.insert(problem, now);
         }
-        standings.push(Standing { latency: state.latencies.of(&slo.id), ..books.standing(planned, after) });
+        standings.push(Standing { latency: state.latencies.of(&slo.id), ..standing });
     }
     state.standings = standings;
     state.look_at_pasts(plan, now);
@@ -171,6 +177,19 @@ impl<'a> Books<'a> {
     fn burn(&self, slo: &Slo, window: Span) -> Option<BurnRate> {
         let counted = self.counted(window)?;
         budget::known_burn(counted.tally, slo.objective, window, counted.coverage(window))
+    }
+
+    /// What is spent of the budget, while anything of the window was measured.
+    fn spent(&self, slo: &Slo) -> Option<Spent> {
+        let window = slo.window.span();
+        let counted = self.counted(window).filter(|counted| !counted.measured.is_zero())?;
+        let coverage = counted.coverage(window);
+        Some(Spent { window: slo.window, objective: slo.objective, tally: counted.tally, coverage, a_day_ago: None })
+    }
+
+    fn a_day_ago(&self, slo: &Slo) -> Option<Tally> {
+        let counted = self.statement.measured(&self.book, slo.window.span(), self.now - A_DAY)?;
+        Some(counted.tally)
     }
 
     fn burning(&self, planned: &Planned) -> Vec<Burning> {

@@ -8,11 +8,11 @@ mod gaps;
 mod judging;
 pub mod latency;
 mod state;
+mod telling;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use crate::alerts::Change;
+use crate::alerts::Notice;
 use crate::ledger::{Answered, Changed, Odd};
 use crate::plan::{Plan, Series};
 use crate::units::{Problem, SloId, Timestamp};
@@ -57,7 +57,7 @@ pub struct NoAnswer {
 pub enum Effect {
     /// To be written before anything leaves the host.
     Keep(Entry),
-    Notify(Notice),
+    Notify(Box<Notice>),
 }
 
 /// What a tick changed, for the ledger's file.
@@ -73,21 +73,6 @@ impl Entry {
     pub fn join(&mut self, later: Entry) {
         self.ledger.join(later.ledger);
         self.verdicts.extend(later.verdicts);
-    }
-}
-
-/// Something that somebody should hear.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Notice {
-    pub slo: SloId,
-    pub change: Change,
-    pub at: Timestamp,
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Change { severity, what, because, .. } = &self.change;
-        write!(f, "{severity} of {} {}: {because}", self.slo, what.name())
     }
 }
 
@@ -114,7 +99,7 @@ pub fn tick(mut state: State, plan: &Plan, seen: Seen, now: Timestamp) -> (State
     let notices = judging::judge(&mut state, plan, &mut entry, now);
     state.forget_remarks(now);
     let mut effects = vec![Effect::Keep(entry)];
-    effects.extend(notices.into_iter().map(Effect::Notify));
+    effects.extend(notices.into_iter().map(|notice| Effect::Notify(Box::new(notice))));
     (state, effects)
 }
 

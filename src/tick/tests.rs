@@ -2,14 +2,16 @@
 //! daemon then says.
 
 mod backfill;
+mod notices;
 mod points;
 
 use std::sync::Arc;
 
+use crate::alerts::{News, Notice};
 use crate::budget::{Exhaustion, Severity};
 use crate::plan::{Facts, Pace, Plan, Sample, Series, plan};
 use crate::slos;
-use crate::tick::{Ask, Effect, Entry, NoAnswer, Notice, Over, Piece, Seen, Standing, State, Word, adopt, asks, tick};
+use crate::tick::{Ask, Effect, Entry, NoAnswer, Over, Piece, Seen, Standing, State, Word, adopt, asks, tick};
 use crate::units::{Labels, Problem, Span, Timestamp};
 
 const SLO: &str = "
@@ -130,7 +132,7 @@ impl World {
                 for effect in effects {
                     match effect {
                         Effect::Keep(entry) => self.kept.join(entry),
-                        Effect::Notify(notice) => self.notices.push((self.now, notice)),
+                        Effect::Notify(notice) => self.notices.push((self.now, *notice)),
                     }
                 }
                 if is_last {
@@ -147,8 +149,12 @@ impl World {
 
     /// When alerts of a severity opened and ended, in seconds since the start.
     fn told(&self, severity: Severity) -> Vec<(i64, &'static str)> {
-        let of_severity = self.notices.iter().filter(|(_, notice)| notice.change.severity == severity);
-        of_severity.map(|(at, notice)| (*at, notice.change.what.name())).collect()
+        let what = |(at, notice): &(i64, Notice)| match notice.news {
+            News::Burn { severity: of, what, .. } if of == severity => Some((*at, what.name())),
+            News::NoData { released: Some(of) } if of == severity => Some((*at, "released")),
+            _ => None,
+        };
+        self.notices.iter().filter_map(what).collect()
     }
 
     fn alert_states(&self) -> Vec<(&'static str, &'static str)> {

@@ -129,7 +129,7 @@ fn read_headers(fields: &mut Fields) -> Option<HeaderMap> {
 
 fn read_credentials(fields: &mut Fields) -> Option<Credentials> {
     let second = fields.place_of("bearer_token_file").filter(|_| fields.has("basic_auth"));
-    let bearer = read_path(fields, "bearer_token_file").map(|token_file| Credentials::Bearer { token_file });
+    let bearer = path(fields, "bearer_token_file").map(|token_file| Credentials::Bearer { token_file });
     let Some(node) = fields.take("basic_auth") else { return bearer };
     if let Some(place) = second {
         let what = "basic_auth and bearer_token_file are two ways to say who we are";
@@ -137,7 +137,7 @@ fn read_credentials(fields: &mut Fields) -> Option<Credentials> {
     }
     let mut basic = Fields::of(node, "basic_auth", fields.problems)?;
     let username = basic.require("username").text("username").map(str::to_string);
-    let password_file = read_path(basic.require("password_file"), "password_file");
+    let password_file = path(basic.require("password_file"), "password_file");
     basic.done();
     Some(Credentials::Basic { username: username?, password_file: password_file? })
 }
@@ -145,21 +145,21 @@ fn read_credentials(fields: &mut Fields) -> Option<Credentials> {
 fn read_tls(fields: &mut Fields) -> Option<Tls> {
     let node = fields.take("tls")?;
     let mut tls = Fields::of(node, "tls", fields.problems)?;
-    let ca_file = read_path(&mut tls, "ca_file");
+    let ca_file = path(&mut tls, "ca_file");
     if tls.has("cert_file") || tls.has("key_file") {
         tls.require("cert_file").require("key_file");
     }
-    let (cert_file, key_file) = (read_path(&mut tls, "cert_file"), read_path(&mut tls, "key_file"));
+    let (cert_file, key_file) = (path(&mut tls, "cert_file"), path(&mut tls, "key_file"));
     tls.done();
     let identity = cert_file.zip(key_file).map(|(cert_file, key_file)| KeyPair { cert_file, key_file });
     Some(Tls { ca_file, identity })
 }
 
 /// The path that `key` holds; a relative one begins where the file lies that it stands in.
-fn read_path(fields: &mut Fields, key: &'static str) -> Option<PathBuf> {
+pub fn path(fields: &mut Fields, key: &'static str) -> Option<PathBuf> {
     let directory = fields.place_of(key).and_then(|place| Path::new(&*place.file).parent());
-    let path = fields.text(key)?;
-    Some(directory.unwrap_or(Path::new("")).join(path))
+    let text = fields.text(key)?;
+    Some(directory.unwrap_or(Path::new("")).join(text))
 }
 
 /// Notes `error`, without the line it stands in: that may hold a secret.

@@ -17,7 +17,7 @@ use reqwest::{Certificate, Identity, RequestBuilder, Response, StatusCode, Url, 
 use crate::io::clock::{self, Offset};
 use crate::units::{Span, Timestamp};
 
-pub use config::{Config, Credentials, KeyPair, Tls, header, url};
+pub use config::{Config, Credentials, KeyPair, Tls, header, path, url};
 pub use error::Error;
 
 /// The most that is read of an answer, after decompression, where nothing else is said: 64 MiB.
@@ -85,6 +85,11 @@ impl Client {
         Client { origin: self.url.to_string(), max_body, ..self }
     }
 
+    /// This client, reading at most `max_body` bytes of an answer.
+    pub fn reading_at_most(self, max_body: usize) -> Client {
+        Client { max_body, ..self }
+    }
+
     /// The client beneath, for a library that makes the requests itself. It knows no credentials: see
     /// [`Client::authorization`].
     pub fn transport(&self) -> &reqwest::Client {
@@ -108,6 +113,14 @@ impl Client {
     /// A request for `path` (which begins with a slash) below the server's address.
     pub fn get(&self, path: &str) -> Result<RequestBuilder, Error> {
         self.authorized(self.http.get(format!("{}{path}", self.url())))
+    }
+
+    /// The same that sends something; to the address itself where `path` is empty.
+    pub fn post(&self, path: &str) -> Result<RequestBuilder, Error> {
+        match path {
+            "" => self.authorized(self.http.post(self.url.clone())),
+            path => self.authorized(self.http.post(format!("{}{path}", self.url()))),
+        }
     }
 
     /// A request for the address itself.
@@ -204,7 +217,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// The one line that `path` holds.
-fn secret(path: &Path) -> Result<String, Error> {
+pub fn secret(path: &Path) -> Result<String, Error> {
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     let text = text.trim();
     match text.is_empty() || text.contains(char::is_control) {

@@ -1,5 +1,7 @@
 //! `/api/v1`: each handler reads its parameters and tells what the snapshot holds.
 
+use std::sync::PoisonError;
+
 use axum::Json;
 use axum::extract::State;
 
@@ -39,4 +41,14 @@ pub async fn alerts(State(site): State<Site>, parameters: Parameters) -> Result<
 pub async fn problems(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Problems>, Refusal> {
     parameters.none()?;
     Ok(Json(report::problems(&site.snapshot())))
+}
+
+pub async fn notifications(
+    State(site): State<Site>,
+    parameters: Parameters,
+) -> Result<Json<json::Notifications>, Refusal> {
+    parameters.none()?;
+    // Whoever held it last has only noted something; what is there is whole.
+    let deliveries = site.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Json(report::notifications(deliveries.deliveries())))
 }

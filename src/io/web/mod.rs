@@ -9,8 +9,8 @@ mod process;
 mod refusal;
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,7 @@ use prometheus::Registry;
 use tokio::sync::oneshot;
 
 use crate::io::web::metrics::Requests;
+use crate::outbox::Record;
 use crate::report::Snapshot;
 use crate::units::Problem;
 use crate::yaml::{Fields, Node};
@@ -83,6 +84,7 @@ pub async fn bind(listen: &str) -> Result<Listener, Error> {
 #[derive(Clone)]
 pub struct Site {
     published: Arc<ArcSwap<Snapshot>>,
+    deliveries: Arc<Mutex<Record>>,
     registry: Registry,
     requests: Requests,
     stopping: Arc<AtomicBool>,
@@ -90,9 +92,13 @@ pub struct Site {
 
 impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
-    pub fn new(published: Arc<ArcSwap<Snapshot>>, registry: Registry) -> Result<Site, prometheus::Error> {
+    pub fn new(
+        published: Arc<ArcSwap<Snapshot>>,
+        deliveries: Arc<Mutex<Record>>,
+        registry: Registry,
+    ) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
-        Ok(Site { published, registry, requests, stopping: Arc::default() })
+        Ok(Site { published, deliveries, registry, requests, stopping: Arc::default() })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
@@ -147,6 +153,7 @@ fn router(site: Site) -> Router {
         .route("/api/v1/slos/{service}/{slo}/history", get(api::history))
         .route("/api/v1/alerts", get(api::alerts))
         .route("/api/v1/problems", get(api::problems))
+        .route("/api/v1/notifications", get(api::notifications))
         .fallback(refusal::no_such_path)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(from_fn_with_state(site.clone(), metrics::counted))
