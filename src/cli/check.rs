@@ -118,6 +118,7 @@ async fn look(overrides: Overrides) -> anyhow::Result<Looked> {
         false => Inquiry::offline(&config, slos),
     };
     findings.problems.extend(inquiry.problems);
+    findings.problems.extend(config.notify_problems);
     // Those about all of it come last.
     findings.problems.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
     findings.costs = inquiry.costs;

@@ -34,6 +34,8 @@ mod check;
 mod rules;
 // Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
 mod kinds;
+// Who is told, by which channel, whatever happens to it on the way.
+mod notices;
 // The dashboards as Grafana and Prometheus take them.
 mod dashboards;
 // The demo: an invented shop, and nothing left behind.

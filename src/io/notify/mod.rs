@@ -8,9 +8,10 @@ mod webhook;
 use std::collections::BTreeSet;
 
 use crate::alerts::{Kind, Notice};
+use crate::io::http;
 use crate::outbox::{Answer, Subscription};
 use crate::units::{Labels, Place, Problem, Severity};
-use crate::yaml::{Fields, Node};
+use crate::yaml::{Fields, Node, Value};
 
 pub use alertmanager::Alertmanager;
 
@@ -41,7 +42,17 @@ const KINDS: &str = "budget_consumed, budget_exhausted, budget_recovered, burn, 
 impl Config {
     /// The channels of `notify`. One that is wrong is left out and told; it stops none of the others.
     pub fn read(node: &Node, problems: &mut Vec<Problem>) -> Vec<Config> {
-        let crate::yaml::Value::List(items) = &node.value else {
+        let before = problems.len();
+        let channels = Config::read_all(node, problems);
+        // A line may hold what nobody should read in an answer.
+        for problem in &mut problems[before..] {
+            problem.place = problem.place.take().map(|place| Place { text: "".into(), ..place });
+        }
+        channels
+    }
+
+    fn read_all(node: &Node, problems: &mut Vec<Problem>) -> Vec<Config> {
+        let Value::List(items) = &node.value else {
             problems.push(node.misshapen("\"notify\"", "a list"));
             return Vec::new();
         };
@@ -49,10 +60,6 @@ impl Config {
         for item in items {
             let before = problems.len();
             let channel = Config::read_one(item, problems);
-            // The line itself may hold what nobody should read in an answer.
-            for problem in &mut problems[before..] {
-                problem.place = problem.place.take().map(|place| Place { text: "".into(), ..place });
-            }
             let is_sound = problems[before..].iter().all(|problem| problem.severity != Severity::Error);
             let Some(channel) = channel.filter(|_| is_sound) else { continue };
             match channels.iter().find(|first| first.name == channel.name) {
@@ -109,7 +116,7 @@ impl Config {
 }
 
 fn read_kinds(node: &Node, problems: &mut Vec<Problem>) -> BTreeSet<Kind> {
-    let crate::yaml::Value::List(items) = &node.value else {
+    let Value::List(items) = &node.value else {
         problems.push(node.misshapen("\"only\"", "a list"));
         return BTreeSet::new();
     };
@@ -173,8 +180,8 @@ pub struct Trouble {
     pub remedy: String,
 }
 
-impl From<crate::io::http::Error> for Trouble {
-    fn from(error: crate::io::http::Error) -> Trouble {
+impl From<http::Error> for Trouble {
+    fn from(error: http::Error) -> Trouble {
         Trouble { what: error.to_string(), remedy: error.remedy().to_string() }
     }
 }

@@ -67,6 +67,21 @@ fn a_catch_up_that_crosses_three_thresholds_tells_the_highest() {
 }
 
 #[test]
+fn thresholds_wait_while_the_past_is_read() {
+    let mut world = World::with_window("1d");
+    world.outages = vec![(60, 360)];
+    world.run(90);
+    let now = Timestamp::seconds(START + 90);
+    world.state.expect(&world.state.gaps(&world.plan, now), now);
+    world.run(540);
+    assert_eq!(world.news(), []);
+    // Nothing comes of it for ten minutes.
+    world.run(1_200);
+    let kinds: Vec<&str> = world.news().into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, ["budget_exhausted"]);
+}
+
+#[test]
 fn a_notice_says_why_and_shows_the_burn_down() {
     let mut world = World::spending();
     world.run(2 * DAY + 3 * HOUR);

@@ -57,6 +57,27 @@ impl Daemon {
         Daemon { dir, port, ledger, process: None }
     }
 
+    /// Adds lines to its configuration.
+    pub fn configure(&self, lines: &str) {
+        let path = self.dir.path().join("burnwatch.yaml");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(path, format!("{config}{lines}\n")).unwrap();
+    }
+
+    /// Writes a file beside its configuration.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.dir.path().join(name), text).unwrap();
+    }
+
+    /// What another command says with its configuration: its exit code, and both outputs.
+    pub fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_burnwatch"));
+        command.args(arguments).arg("--config").arg(self.dir.path().join("burnwatch.yaml"));
+        let output = command.current_dir(&self.dir).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (output.status.code(), said)
+    }
+
     /// Starts it (again) on the same ledger and returns when it is ready.
     #[track_caller]
     pub fn start(&mut self) {

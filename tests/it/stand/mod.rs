@@ -1,10 +1,13 @@
 //! The test stand: real programs on free ports of this machine, with their data in temporary directories, each ended
 //! when it is dropped. It never knows how burnwatch counts; what is true it knows from the service alone.
 
+mod alertmanager;
 mod durations;
 mod eventually;
+mod mailbox;
 pub mod http;
 pub mod process;
+mod receiver;
 mod requests;
 mod service;
 pub mod past;
@@ -14,12 +17,15 @@ mod victoria;
 mod python;
 mod daemon;
 
+pub use alertmanager::Alertmanager;
 pub use daemon::Daemon;
 pub use durations::Durations;
 pub use eventually::eventually;
+pub use mailbox::{Mailbox, USER};
 pub use prometheus::Prometheus;
 pub use promtool::{check_metrics, check_rules, test_rules};
 pub use python::python;
+pub use receiver::{Manner, Receiver};
 pub use requests::Requests;
 pub use service::Service;
 pub use victoria::Victoria;
