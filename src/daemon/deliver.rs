@@ -56,6 +56,8 @@ pub struct Post {
 #[derive(Default)]
 pub struct Counter {
     record: Arc<Mutex<Record>>,
+    /// Whether there is any channel.
+    is_used: bool,
     subscriptions: Vec<Subscription>,
     counters: Vec<(Box<str>, mpsc::Sender<Delivery>)>,
 }
@@ -117,7 +119,8 @@ impl Post {
     /// Where the evaluate loop hands notices over. Its end is the end of all that is to come.
     pub fn counter(&self) -> Counter {
         let (subscriptions, counters) = (self.subscriptions.clone(), self.counters.clone());
-        Counter { record: self.record.clone(), subscriptions, counters }
+        let is_used = !(self.couriers.is_empty() && self.renewals.is_empty());
+        Counter { record: self.record.clone(), is_used, subscriptions, counters }
     }
 
     /// Starts a loop for each channel.
@@ -153,8 +156,8 @@ impl Counter {
     pub fn check(&self) -> Check {
         match locked(&self.record).trouble() {
             Some(trouble) => Check::Degraded(trouble),
-            None if self.subscriptions.is_empty() => Check::Off,
-            None => Check::Healthy,
+            None if self.is_used => Check::Healthy,
+            None => Check::Off,
         }
     }
 }
@@ -278,4 +281,74 @@ async fn sleep(wait: Span) {
 /// Chance: the keys of a hasher are.
 fn jitter() -> Ratio {
     Ratio::held(RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::alerts::Kind;
+    use crate::units::Labels;
+    use crate::yaml::documents;
+
+    /// A post with one webhook at `url`, and what a daemon before it left to be sent there and to a channel that is gone.
+    async fn post(directory: &Path, url: &str) -> (Post, Store) {
+        let (nodes, mut problems) = documents("f", &format!("[{{ name: hook, webhook: {{ url: '{url}' }} }}]"));
+        let (channels, unusable) = channels(&notify::Config::read(&nodes[0], &mut problems));
+        assert_eq!((problems, unusable), (Vec::new(), Vec::new()));
+        let (store, contents) = Store::open(&directory.join("ledger.db")).unwrap();
+        assert_eq!(contents.deliveries, []);
+        let to = |channel: &str| Subscription {
+            channel: channel.into(),
+            kinds: Kind::ALL.into(),
+            labels: Labels::default(),
+        };
+        let left = outbox::deliveries(&[Notice::sample(clock::now())], &[to("hook"), to("gone")], clock::now());
+        store.commit(Commit { queued: left.clone(), ..Commit::default() }).await.unwrap();
+        let gauges = Notifications::build(&prometheus::Registry::new()).unwrap();
+        let post = Post::build(channels, left, store.clone(), Arc::default(), gauges).await;
+        (post, store)
+    }
+
+    /// Runs its loops although they are told to stop from the beginning, and gives what the ledger then holds.
+    async fn stopped(post: Post, store: Store, directory: &Path) -> Vec<(String, &'static str)> {
+        let (stop, mut loops) = (CancellationToken::new(), JoinSet::new());
+        stop.cancel();
+        post.start(&mut loops, &stop);
+        while loops.join_next().await.is_some() {}
+        drop(store);
+        let (_, contents) = Store::open(&directory.join("ledger.db")).unwrap();
+        contents.deliveries.iter().map(|left| (left.channel.to_string(), left.state.name())).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_due_at_a_stop_is_still_sent_and_what_has_no_channel_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (post, store) = post(directory.path(), &format!("http://{}", listener.local_addr().unwrap())).await;
+        let receiver = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        });
+        let left = stopped(post, store, directory.path()).await;
+        assert_eq!(left, [("gone".into(), "given_up"), ("hook".into(), "delivered")]);
+        receiver.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_taken_at_a_stop_stays_for_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let (post, store) = post(directory.path(), &url).await;
+        let left = stopped(post, store, directory.path()).await;
+        assert_eq!(left, [("gone".into(), "given_up"), ("hook".into(), "pending")]);
+    }
 }

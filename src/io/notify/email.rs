@@ -76,7 +76,6 @@ impl Config {
         let login = username.zip(http::path(&mut fields, "password_file"));
         let from = fields.require("from").read("from").map(|Address(mailbox)| mailbox);
         let to = fields
-            .require("to")
             .list("to")
             .map(|items| items.iter().filter_map(|item| item.read("to", fields.problems)).collect::<Vec<Recipient>>());
         if let (Some(place), Security::None, Some(Server { host, .. })) = (place, security, &smtp)
@@ -98,7 +97,7 @@ impl Config {
             Security::Tls => 465,
             Security::None => 25,
         });
-        Some(Config { host, port, security, ca_file, login, from: from?, to: to? })
+        Some(Config { host, port, security, ca_file, login, from: from?, to: to.unwrap_or(vec![Recipient::Owner]) })
     }
 
     /// Those whom a notice is written to, each once.
@@ -371,6 +370,8 @@ mod tests {
         assert_eq!((&*config.host, config.port, config.security), ("mail.example.com", 465, Security::Tls));
         assert_eq!(config.login, Some(("u".to_string(), "etc/secret".into())));
         assert_eq!(config.to, [Recipient::Owner, Recipient::Address("oncall@example.com".parse().unwrap())]);
+        let (config, problems) = read("{ smtp: mail.example.com, from: slo@example.com }");
+        assert_eq!((config.unwrap().to, problems), (vec![Recipient::Owner], Vec::new()));
     }
 
     #[test]

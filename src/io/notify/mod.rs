@@ -36,9 +36,6 @@ pub enum Way {
     Alertmanager(alertmanager::Config),
 }
 
-/// The kinds by their names in `only`.
-const KINDS: &str = "budget_consumed, budget_exhausted, budget_recovered, burn, no_data";
-
 impl Config {
     /// The channels of `notify`. One that is wrong is left out and told; it stops none of the others.
     pub fn read(node: &Node, problems: &mut Vec<Problem>) -> Vec<Config> {
@@ -127,7 +124,10 @@ fn read_kinds(node: &Node, problems: &mut Vec<Problem>) -> BTreeSet<Kind> {
             Some(kind) => _ = kinds.insert(kind),
             None => {
                 let what = format!("{text:?} is no kind of notice");
-                problems.push(Problem::error("only", what, format!("write some of {KINDS}")).at(&item.place));
+                problems.push(
+                    Problem::error("only", what, format!("write some of {}", Kind::ALL.map(Kind::name).join(", ")))
+                        .at(&item.place),
+                );
             }
         }
     }
