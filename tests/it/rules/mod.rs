@@ -177,6 +177,6 @@ fn tests_are_written_only_of_rules_that_promtool_can_test() {
         let (code, _, said) = generate(directory.path(), &[&["tests"][..], &flags].concat());
         assert!(code == 2 && said.contains("there are tests of standalone rules"), "{said}");
         assert_eq!(generate(directory.path(), &[&["--out", flags[1]][..], &flags].concat()).0, 0);
-        assert_eq!(files(&directory.path().join(flags[1])).len(), 2, "rules only");
+        assert_eq!(files(&directory.path().join(flags[1]).join("rules")).len(), 2, "rules only");
     }
 }
