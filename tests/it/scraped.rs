@@ -242,6 +242,21 @@ async fn bad_targets_are_problems_and_the_others_count_on() {
     assert!(resident < 256e6, "{} MB resident", resident / 1e6);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_page_is_asked_for_each_of_its_targets() {
+    let exporter = Fake::answering(|| "probe_success 1\n").await;
+    let probe = |host: &str| {
+        let params = format!("params: {{ target: 'https://{host}/?a=b&c', module: http_2xx }}");
+        format!("{{ url: '{}/probe', {params}, labels: {{ instance: {host} }} }}", exporter.url)
+    };
+    let slo = "service: shop\nslos:\n- { name: up, objective: 99%, sli: { up: 'probe_success{instance=\"b\"}' } }\n";
+    let mut daemon = reading(&[probe("a"), probe("b")], &evaluate(1, 1), slo);
+    daemon.start();
+    let asked = || exporter.asked().iter().map(|asked| asked.uri.to_string()).collect::<Vec<_>>();
+    let ask = |host| format!("/probe?target=https%3A%2F%2F{host}%2F%3Fa%3Db%26c&module=http_2xx");
+    eventually("both are asked for", SOON, asked, |asked| ["a", "b"].iter().all(|host| asked.contains(&ask(host))));
+}
+
 #[test]
 fn check_says_what_cannot_be_had_by_scraping_and_asks_nobody() {
     let dir = tempfile::tempdir().unwrap();

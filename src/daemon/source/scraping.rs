@@ -313,7 +313,9 @@ slos:
     fn targets(count: usize) -> Vec<scrape::Target> {
         let labels = |index: usize| Labels::new([("job", "shop"), ("instance", &format!("i{index}"))]);
         let http = |index: usize| http::Config::new(format!("http://localhost:{}", 8_000 + index));
-        (0..count).map(|index| scrape::Target { http: http(index), labels: labels(index) }).collect()
+        (0..count)
+            .map(|index| scrape::Target { http: http(index), params: Vec::new(), labels: labels(index) })
+            .collect()
     }
 
     /// A source of so many targets, of which none is scraped yet, and the plan of [`SLOS`].

@@ -86,6 +86,9 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Erro
     Ok((header, value))
 }
 
+/// Why a URL with a query is none for us: each that is asked adds its own.
+pub const AFTER_PATH: &str = "goes on after its path";
+
 /// The URL in `text`, if it is one that a server may have.
 pub fn url(text: &str) -> Result<Url, Error> {
     let mut url = Url::parse(text).map_err(|_| Error::Url { url: text.to_string(), why: "is not a URL" })?;
@@ -94,7 +97,7 @@ pub fn url(text: &str) -> Result<Url, Error> {
     let _ = (url.set_username(""), url.set_password(None));
     let why = match url.scheme() {
         "http" | "https" if has_credentials => "holds credentials, which come from files",
-        "http" | "https" if url.query().is_some() || url.fragment().is_some() => "goes on after its path",
+        "http" | "https" if url.query().is_some() || url.fragment().is_some() => AFTER_PATH,
         "http" | "https" => return Ok(url),
         _ => "is neither http nor https",
     };
@@ -223,6 +226,11 @@ mod tests {
         let example = "write it such as http://localhost:9090";
         check("url: localhost:9090", &format!("1: url \"localhost:9090\" is neither http nor https; {example}"));
         check("url: ''", &format!("1: url \"\" is not a URL; {example}"));
+        check(
+            "url: http://h/probe?target=a",
+            "1: url \"http://h/probe\" goes on after its path; end it with the path; \
+             what a page is to be asked, a target to scrape names under params",
+        );
         check(
             "url: http://u:s3cret@h/",
             &format!("1: url \"http://h/\" holds credentials, which come from files; {example}"),

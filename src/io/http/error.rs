@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use reqwest::StatusCode;
 
+use crate::io::http::config::AFTER_PATH;
 use crate::units::Span;
 
 /// Why there is no client or no answer.
@@ -46,6 +47,9 @@ impl Error {
     /// What to do; empty where there is nothing to say.
     pub fn remedy(&self) -> &'static str {
         match self {
+            Error::Url { why: AFTER_PATH, .. } => {
+                "end it with the path; what a page is to be asked, a target to scrape names under params"
+            }
             Error::Url { .. } => "write it such as http://localhost:9090",
             Error::Header { .. } => "write a name and a text; credentials go into basic_auth or bearer_token_file",
             Error::File { .. } => "check that it exists and that burnwatch may read it",

@@ -28,6 +28,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     pub http: http::Config,
+    /// What is asked of the page, as `?name=value`: exporters that ask others first want to know whom.
+    pub params: Vec<(String, String)>,
     /// All that its series have in common. Invariant: `job` and `instance` are there; no other target has the same.
     pub labels: Labels,
 }
@@ -87,6 +89,7 @@ impl Target {
         let said = http::Config { timeout, ..http::Config::new("") }.read(fields.require("url"));
         let timeout = within(every, said.timeout, place, fields.problems);
         let own = read_labels(&mut fields);
+        let params = read_params(&mut fields);
         fields.done();
         let mut url = http::url(&said.url).ok()?;
         if url.path() == "/" {
@@ -96,7 +99,7 @@ impl Target {
         let instance = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
         let labels = Labels::new([(JOB_LABEL, host), (INSTANCE_LABEL, &instance)]).overlaid(&own);
         let http = http::Config { url: url.to_string(), timeout, ..said };
-        Some(Target { http, labels })
+        Some(Target { http, params, labels })
     }
 }
 
@@ -107,6 +110,12 @@ fn within(every: Span, timeout: Span, place: Option<&Place>, problems: &mut Vec<
         problems.push(Problem::error("timeout", what, format!("write {every} or less")).at(place));
     }
     timeout.min(every)
+}
+
+fn read_params(fields: &mut Fields) -> Vec<(String, String)> {
+    let Some(node) = fields.take("params") else { return Vec::new() };
+    let params = node.texts("params", fields.problems);
+    params.into_iter().map(|(name, value, _)| (name.to_string(), value.to_string())).collect()
 }
 
 fn read_labels(fields: &mut Fields) -> Labels {
@@ -167,6 +176,20 @@ mod tests {
             ]
         );
         assert_eq!(config.targets[1].http.credentials, http::Credentials::Bearer { token_file: "/t".into() });
+    }
+
+    #[test]
+    fn a_page_may_be_asked_for_something() {
+        let probe = "{ url: http://probe:9115/probe, params: { target: 'https://shop.example/', module: http_2xx }, \
+                     labels: { instance: shop } }";
+        let (config, problems) = read(&format!("targets: [{probe}]"));
+        assert_eq!(problems, [""; 0]);
+        let params = [("target", "https://shop.example/"), ("module", "http_2xx")];
+        assert_eq!(config.targets[0].params, params.map(|(name, value)| (name.to_string(), value.to_string())));
+        check_target(
+            "{ url: http://a, params: [] }",
+            "f:2:28: \"params\" wants a mapping, found a list; write `key: value` lines beneath it, or { key: value }",
+        );
     }
 
     #[test]

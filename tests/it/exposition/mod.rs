@@ -32,7 +32,7 @@ const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plai
 
 fn at(url: &str) -> Target {
     let labels = Labels::new([("job", "checkout"), ("instance", "here")]);
-    Target { http: http::Config::new(format!("{url}/metrics")), labels }
+    Target { http: http::Config::new(format!("{url}/metrics")), params: Vec::new(), labels }
 }
 
 async fn scrape(target: &Target) -> Result<Scrape, Error> {
