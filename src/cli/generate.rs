@@ -231,7 +231,7 @@ fn put(generated: &[Generated], has_rules: bool, is_quiet: bool) -> anyhow::Resu
     let (mut files, mut written) = (0, 0);
     for generated in generated {
         files += generated.texts.len();
-        written += generated.put().map_err(|error| anyhow!("{}", error.problem()))?.len();
+        written += generated.put().map_err(|error| anyhow!("{}", error.problem()))?.differences.len();
     }
     if !is_quiet {
         print(&format!("{files} files, {written} written\n"))?;

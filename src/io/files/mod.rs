@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::units::{Place, Problem};
 use crate::yaml::MAX_BYTES;
 
-pub use generated::{Difference, Error, Generated};
+pub use generated::{Change, Difference, Error, Generated};
 
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
