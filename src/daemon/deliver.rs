@@ -329,6 +329,19 @@ mod tests {
         contents.deliveries.iter().map(|left| (left.channel.to_string(), left.state.name())).collect()
     }
 
+    #[test]
+    fn where_rules_are_written_a_channel_hears_of_burns_only_if_it_asks() {
+        let text =
+            "[{ name: a, webhook: { url: 'http://h' } }, { name: b, webhook: { url: 'http://h' }, only: [burn] }]";
+        let (nodes, mut problems) = documents("f", text);
+        let configured = notify::Config::read(&nodes[0], &mut problems);
+        let hear = |rules_are_written: bool| -> Vec<bool> {
+            let (channels, _) = channels(&configured, rules_are_written);
+            channels.iter().map(|(subscription, _)| subscription.kinds.contains(&Kind::Burn)).collect()
+        };
+        assert_eq!((hear(false), hear(true)), (vec![true, true], vec![false, true]));
+    }
+
     #[tokio::test]
     async fn what_is_due_at_a_stop_is_still_sent_and_what_has_no_channel_is_given_up() {
         let directory = tempfile::tempdir().unwrap();

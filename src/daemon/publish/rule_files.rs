@@ -41,6 +41,8 @@ pub struct RuleFiles {
     refused: Option<(Problem, Stopwatch)>,
     /// Since when a rule is not run.
     unloaded: Option<Stopwatch>,
+    /// Whether files were written just now, so that their reader has hardly begun.
+    is_new: bool,
     /// Whether the server was told of files that it should have known, which is done once.
     is_reminded: bool,
     check: Check,
@@ -86,6 +88,7 @@ impl RuleFiles {
             untaken: None,
             refused: None,
             unloaded: None,
+            is_new: false,
             is_reminded: false,
             check: Check::Off,
         })
@@ -100,11 +103,11 @@ impl RuleFiles {
                 self.printed.insert(Arc::new(Printed::of(edition, &self.terms, &self.dir))).clone()
             }
         };
-        let verdict = self.seen_through(&printed).await;
-        let (found, is_settled) = match verdict {
+        self.is_new = false;
+        let (found, is_settled) = match self.seen_through(&printed).await {
             Ok(Verdict::Known(problems)) => {
                 self.check = degraded(&problems).unwrap_or(Check::Healthy);
-                (problems, true)
+                (problems, !self.is_new)
             }
             Ok(Verdict::Open(problems)) => (problems, false),
             Err(problems) => {
@@ -146,7 +149,7 @@ impl RuleFiles {
             Ok(Some(change)) if change.differences.is_empty() => Ok(()),
             Ok(Some(change)) => {
                 tracing::info!(files = change.differences.len(), dir = %self.dir.display(), "rule files written");
-                self.unloaded = None;
+                (self.unloaded, self.is_new) = (None, true);
                 if self.reload.is_some() {
                     self.untaken = Some(self.untaken.take().unwrap_or_default().followed_by(change));
                 }
