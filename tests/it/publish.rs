@@ -133,6 +133,36 @@ fn rules_are_written_told_of_and_run_when_they_change_and_only_then() {
     assert_eq!(prometheus.reloads(), told + 2.0);
 }
 
+/// Every kind of SLI, with what a server may print in another way than it was written.
+const KINDS: &str = r#"
+service: kinds
+slos:
+  - { name: good, objective: 99.999%, sli: { good: 'a_total{b!="c",a=~"x|y"}', total: "a_total{a=~'x|y'}" } }
+  - { name: both, objective: 0.5, sli: { good: a_total, bad: 'b_total{c="\\d \"q\" é"}' } }
+  - name: asked
+    objective: 99%
+    sli:
+      bad: sum by (a, b) (increase(a_total{x="y"}[$window] offset 90s)) - 1e-7 ^ 2
+      total: 'topk(3, (rate(a_total[$window]))) * on (job) group_left (x) count without () (max_over_time(b[1h:5m]) > bool -1.50)'
+  - { name: value, objective: 99%, sli: { value: 'quantile(.9, -a unless ignoring (b) c @ end()) % 0x1F', over: 1e9, every: 2m } }
+  - { name: scalar, objective: 99%, sli: { value: 'scalar(sum(a)) / 3600 / Inf', under: 1, every: 1h } }
+"#;
+
+#[test]
+fn a_prometheus_prints_every_rule_so_that_it_is_known_again() {
+    let (prometheus, _service) = shop(1);
+    let slos = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("slos")).unwrap();
+    let slos = slos.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let slos: Vec<String> = slos.chain([KINDS.to_string()]).collect();
+    let mut daemon = writing(&prometheus, &slos.join("\n---\n"));
+    running(&prometheus, &[&daemon]);
+    daemon.start();
+    wait_healthy(&daemon);
+    let slos = daemon.get("/api/v1/slos?service=kinds&limit=100");
+    assert_eq!(slos["slos"].as_array().unwrap().len(), 5, "{slos}");
+    assert!(prometheus.rules().len() > 1_000, "{}", prometheus.rules().len());
+}
+
 #[test]
 fn what_prometheus_does_not_run_or_cannot_evaluate_is_a_problem_of_the_slo() {
     let (prometheus, service) = shop(1);
