@@ -10,7 +10,7 @@ use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 
 use crate::cli::{config, exit, print};
-use crate::daemon::{self, Config, Inquiry, Overrides};
+use crate::daemon::{self, Config, Dashboards, Inquiry, Overrides};
 use crate::dashboards;
 use crate::io::files::{Difference, Generated};
 use crate::plan::{Question, Reading};
@@ -27,9 +27,6 @@ Examples:
   burnwatch generate --check
 
 Exit codes: 0 written (or with --check current), 1 with --check stale, 2 could not generate";
-
-/// The data source that dashboards begin with; each lets another be chosen.
-const DATASOURCE: &str = "Prometheus";
 
 #[derive(Debug, clap::Args)]
 pub struct Flags {
@@ -141,7 +138,8 @@ pub async fn generate(
 /// The dashboards, which know no SLO.
 fn dashboards(kind: Option<Kind>, flags: &Flags) -> Generated {
     let directory = flags.directory(kind, "dashboards");
-    let files = dashboards::dashboards(DATASOURCE).into_iter().map(|file| (directory.join(file.name), file.text));
+    let files =
+        dashboards::dashboards(Dashboards::DATASOURCE).into_iter().map(|file| (directory.join(file.name), file.text));
     Generated { texts: files.collect(), header: dashboards::HEADER, is_whole: true }
 }
 
@@ -231,7 +229,7 @@ fn put(generated: &[Generated], has_rules: bool, is_quiet: bool) -> anyhow::Resu
     let (mut files, mut written) = (0, 0);
     for generated in generated {
         files += generated.texts.len();
-        written += generated.put().map_err(|error| anyhow!("{}", error.problem()))?.len();
+        written += generated.put().map_err(|error| anyhow!("{}", error.problem()))?.differences.len();
     }
     if !is_quiet {
         print(&format!("{files} files, {written} written\n"))?;

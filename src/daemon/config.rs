@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
+use crate::daemon::publish;
 use crate::io::{notify, prometheus, scrape, web};
 use crate::plan::Pace;
 use crate::rules::{Style, Terms};
@@ -70,6 +71,9 @@ pub struct Config {
     /// How much later than an instant it is evaluated.
     pub delay: Span,
     pub state: PathBuf,
+    /// The rule files and the dashboards that the daemon writes by itself.
+    pub rules: Option<publish::Rules>,
+    pub dashboards: Option<publish::Dashboards>,
     /// The channels that are right.
     pub notify: Vec<notify::Config>,
     /// What is wrong with the others: they keep nothing else from running.
@@ -109,11 +113,12 @@ impl Config {
         Ok(config)
     }
 
-    /// What rule files of a style depend on. `natives` are the histograms, in normal form, that have to be read as such.
+    /// What rule files of a style depend on, of whom nobody knows a daemon yet. `natives` are the histograms, in normal
+    /// form, that have to be read as such.
     pub fn terms(&self, style: Style, natives: HashSet<String>) -> Terms {
         let pace = &self.pace;
         let (floor, shortest_rate, no_data_after) = (pace.floor(), pace.shortest_rate(), pace.no_data_after);
-        Terms { style, floor, shortest_rate, no_data_after, natives }
+        Terms { style, floor, shortest_rate, no_data_after, has_daemon: false, natives }
     }
 
     fn from_file(path: &Path) -> Result<Config, Vec<Problem>> {
@@ -148,6 +153,8 @@ impl Config {
             pace: Pace::DEFAULT,
             delay: Span::seconds(10),
             state: default_state(base),
+            rules: None,
+            dashboards: None,
             notify: Vec::new(),
             notify_problems: Vec::new(),
             web: web::Config::default(),
@@ -171,6 +178,9 @@ impl Config {
         if let Some(state) = fields.take("state") {
             config.read_state(state, base, fields.problems);
         }
+        config.rules = fields.take("rules").and_then(|node| publish::Rules::read(node, fields.problems));
+        let dashboards = fields.take("dashboards");
+        config.dashboards = dashboards.and_then(|node| publish::Dashboards::read(node, fields.problems));
         if let Some(notify) = fields.take("notify") {
             config.notify = notify::Config::read(notify, &mut config.notify_problems);
         }

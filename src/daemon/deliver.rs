@@ -25,14 +25,17 @@ use crate::units::{Problem, Ratio, Span, Timestamp};
 /// After a stop, what is due is still sent for so long.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The channels that can be used, each with what it is configured as, and what is wrong with any.
-pub fn channels(configured: &[notify::Config]) -> (Vec<(Subscription, Channel)>, Vec<Problem>) {
+/// The channels that can be used, each with what it is configured as, and what is wrong with any. Where rules are written,
+/// those tell of burns unless a channel asks for them.
+pub fn channels(
+    configured: &[notify::Config],
+    rules_are_written: bool,
+) -> (Vec<(Subscription, Channel)>, Vec<Problem>) {
     let (mut channels, mut problems) = (Vec::new(), Vec::new());
     for config in configured {
         let (channel, problem) = Channel::build(config);
         problems.extend(problem);
-        // No rule file is written by this daemon, so nobody else tells of burns.
-        channels.extend(channel.map(|channel| (config.subscription(false), channel)));
+        channels.extend(channel.map(|channel| (config.subscription(rules_are_written), channel)));
     }
     (channels, problems)
 }
@@ -299,7 +302,7 @@ mod tests {
     /// A post with one webhook at `url`, and what a daemon before it left to be sent there and to a channel that is gone.
     async fn post(directory: &Path, url: &str) -> (Post, Store) {
         let (nodes, mut problems) = documents("f", &format!("[{{ name: hook, webhook: {{ url: '{url}' }} }}]"));
-        let (channels, unusable) = channels(&notify::Config::read(&nodes[0], &mut problems));
+        let (channels, unusable) = channels(&notify::Config::read(&nodes[0], &mut problems), false);
         assert_eq!((problems, unusable), (Vec::new(), Vec::new()));
         let (store, contents) = Store::open(&directory.join("ledger.db")).unwrap();
         assert_eq!(contents.deliveries, []);
@@ -324,6 +327,19 @@ mod tests {
         drop(store);
         let (_, contents) = Store::open(&directory.join("ledger.db")).unwrap();
         contents.deliveries.iter().map(|left| (left.channel.to_string(), left.state.name())).collect()
+    }
+
+    #[test]
+    fn where_rules_are_written_a_channel_hears_of_burns_only_if_it_asks() {
+        let text =
+            "[{ name: a, webhook: { url: 'http://h' } }, { name: b, webhook: { url: 'http://h' }, only: [burn] }]";
+        let (nodes, mut problems) = documents("f", text);
+        let configured = notify::Config::read(&nodes[0], &mut problems);
+        let hear = |rules_are_written: bool| -> Vec<bool> {
+            let (channels, _) = channels(&configured, rules_are_written);
+            channels.iter().map(|(subscription, _)| subscription.kinds.contains(&Kind::Burn)).collect()
+        };
+        assert_eq!((hear(false), hear(true)), (vec![true, true], vec![false, true]));
     }
 
     #[tokio::test]

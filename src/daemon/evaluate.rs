@@ -14,11 +14,12 @@ use crate::daemon::backfill::{Desk, Read, Wanted};
 use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
+use crate::daemon::publish::{Edition, Press};
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
-use crate::report::{Check, Snapshot, snapshot};
+use crate::report::{Check, Checks, Snapshot, snapshot};
 use crate::slos::Slo;
 use crate::tick::{self, Effect, Entry, Piece, Seen, State, latency};
 use crate::units::{Problem, Span, Timestamp, Window};
@@ -35,6 +36,8 @@ const SET_BACK: Span = Span::seconds(15);
 /// The state and all that its loop needs.
 pub struct Evaluation {
     slos: Vec<Arc<Slo>>,
+    /// Whether every declared SLO is among them.
+    has_all_slos: bool,
     pace: Pace,
     delay: Span,
     plan: Plan,
@@ -47,6 +50,8 @@ pub struct Evaluation {
     progressed: bool,
     /// Where it is said what is to be read of the past.
     desk: Desk,
+    /// Where it is said what there is to publish.
+    press: Press,
     /// The accounts and windows that this was said of, whether something older is known of them, and when.
     expected: (BTreeSet<(usize, Window, bool)>, Timestamp),
     store: Store,
@@ -66,12 +71,14 @@ pub struct Evaluation {
 /// What the loop is built from.
 pub struct Parts {
     pub slos: Vec<Arc<Slo>>,
+    pub has_all_slos: bool,
     pub pace: Pace,
     pub delay: Span,
     pub state: State,
     pub source: Source,
     pub store: Store,
     pub desk: Desk,
+    pub press: Press,
     pub counter: Counter,
     pub problems: Problems,
     pub gauges: Gauges,
@@ -80,12 +87,14 @@ pub struct Parts {
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published } = parts;
+        let Parts { slos, has_all_slos, pace, delay, state, source, store, .. } = parts;
+        let Parts { desk, press, counter, problems, gauges, published, .. } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
         let mut evaluation = Evaluation {
             slos,
+            has_all_slos,
             pace,
             delay,
             plan,
@@ -96,6 +105,7 @@ impl Evaluation {
             source_check: Check::Healthy,
             progressed: false,
             desk,
+            press,
             expected: (BTreeSet::new(), now),
             store,
             ledger_check: Check::Healthy,
@@ -213,6 +223,11 @@ impl Evaluation {
             self.plan = plan;
             self.pending.join(entry);
         }
+        // Of a source that told nothing it is not known what rules would read.
+        if errors.is_empty() || self.facts != Facts::default() {
+            let (slos, natives) = (self.slos.clone(), self.facts.natives.clone());
+            self.press.publish(Edition { slos, natives, is_whole: self.has_all_slos });
+        }
         let has_error = self.problems.has_error(Origin::Plan);
         self.learn_at = Some(now + if is_missing || has_error { MISSING_FOR } else { LEARNED_FOR });
     }
@@ -306,10 +321,16 @@ impl Evaluation {
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
-        let problems = self.problems.listed();
-        let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
-        shown.checks.notify = self.counter.check();
-        self.published.store(Arc::new(shown));
+        let report = self.press.report();
+        self.problems.replace(Origin::Rules, report.problems, instant);
+        let checks = Checks {
+            source: self.source_check.clone(),
+            ledger: self.ledger_check.clone(),
+            rules: report.rules,
+            notify: self.counter.check(),
+            power: Check::Off,
+        };
+        self.published.store(Arc::new(snapshot(&self.state, instant, self.problems.listed(), checks)));
     }
 }
 
@@ -319,6 +340,7 @@ mod tests {
     use super::*;
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
+    use crate::daemon::publish::Publisher;
     use crate::units::SloId;
 
     /// An evaluation of nothing, with a ledger in `dir`.
@@ -332,12 +354,14 @@ mod tests {
         let registry = prometheus::Registry::new();
         Evaluation::new(Parts {
             slos: Vec::new(),
+            has_all_slos: true,
             pace: config.pace.clone(),
             delay: config.delay,
             state: State::default(),
             source: Source::build(&config, &[]).unwrap().0,
             store,
             desk: Backfill::build(&config, &registry).unwrap().1,
+            press: Publisher::build(&config).unwrap().1,
             counter: Counter::default(),
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),

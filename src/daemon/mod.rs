@@ -7,6 +7,7 @@ mod evaluate;
 mod gauges;
 mod inquiry;
 mod problems;
+mod publish;
 mod renew;
 mod source;
 
@@ -26,16 +27,18 @@ use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
 use crate::daemon::problems::{Origin, Problems};
+use crate::daemon::publish::Publisher;
 use crate::daemon::source::{Source, Watch};
 use crate::io::store::{Contents, Store};
 use crate::io::{clock, files, web};
 use crate::report::Snapshot;
 use crate::slos::{self, Slo};
 use crate::tick::State;
-use crate::units::Problem;
+use crate::units::{Problem, Severity};
 
 pub use config::{Config, Log, LogFormat, Overrides};
 pub use inquiry::Inquiry;
+pub use publish::Dashboards;
 
 /// After a stop everything has to have ended by then.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -44,6 +47,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
+    publisher: Option<Publisher>,
     watches: Vec<Watch>,
     post: Post,
     listener: web::Listener,
@@ -77,14 +81,17 @@ impl Daemon {
         let now = clock::now();
         let (state, mut damaged) = State::restored(kept);
         damaged.extend(deliver::damage(unread));
+        let is_lacking = |problem: &Problem| problem.severity == Severity::Error || problem.code == files::NO_FILES;
+        let has_all_slos = !file_problems.iter().any(is_lacking);
         let mut problems = Problems::default();
         problems.replace(Origin::Files, file_problems, now);
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
         let (backfill, desk) = Backfill::build(config, &registry)?;
+        let (publisher, press) = Publisher::build(config)?;
         let notifications = Notifications::build(&registry)?;
-        let (channels, unusable) = deliver::channels(&config.notify);
+        let (channels, unusable) = deliver::channels(&config.notify, config.rules.is_some());
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
@@ -99,18 +106,20 @@ impl Daemon {
         );
         let evaluation = Evaluation::new(Parts {
             slos,
+            has_all_slos,
             pace: config.pace.clone(),
             delay: config.delay,
             state,
             source,
             store,
             desk,
+            press,
             counter: post.counter(),
             problems,
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, backfill, watches, post, listener, site, published })
+        Ok(Daemon { evaluation, backfill, publisher, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -125,7 +134,7 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, watches, post, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, publisher, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -135,6 +144,9 @@ impl Daemon {
         loops.spawn(evaluation.run(stop.clone()));
         if let Some(backfill) = backfill {
             loops.spawn(backfill.run(stop.clone()));
+        }
+        if let Some(publisher) = publisher {
+            loops.spawn(publisher.run(stop.clone()));
         }
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {

@@ -23,6 +23,8 @@ pub enum Origin {
     Past,
     /// Channels that cannot be used.
     Notify,
+    /// What keeps rule files and dashboards from being written, or rules from being run.
+    Rules,
 }
 
 /// The problems of every origin.

@@ -52,6 +52,7 @@ pub const SOURCE_QUERIES: &str = "burnwatch_source_queries_total";
 pub const SOURCE_SAMPLES: &str = "burnwatch_source_samples_total";
 pub const SOURCE_SERIES: &str = "burnwatch_source_series";
 pub const BAD_SAMPLES: &str = "burnwatch_bad_samples_total";
+pub const RULES_HEALTHY: &str = "burnwatch_rules_healthy";
 pub const BACKFILL_REMAINING: &str = "burnwatch_backfill_remaining_seconds";
 pub const NOTIFICATIONS: &str = "burnwatch_notifications_total";
 pub const NOTIFICATIONS_PENDING: &str = "burnwatch_notifications_pending";

@@ -7,7 +7,7 @@ use crate::alerts::{Alert, Alerts, Because, Exceeded};
 use crate::budget::{self, Exhaustion};
 use crate::ledger::{Book, Cell, Line, Opening, Row, Side, Sides, Statement};
 use crate::promql::Selector;
-use crate::report::{Check, Listed, Snapshot, snapshot as taken};
+use crate::report::{Check, Checks, Listed, Snapshot, snapshot as taken};
 use crate::slos::{Alerting, Counted, Sli, Slo, Unit};
 use crate::tick::latency::Latency;
 use crate::tick::{Standing, State, Word};
@@ -23,7 +23,8 @@ pub fn snapshot() -> Snapshot {
     let standings = vec![burning(&statement), healthy(&statement), uncounted()];
     let mut state = State { standings, odd: [("step_back", 2)].into(), ..State::default() };
     state.ledger.statement = statement;
-    taken(&state, noon(), problems(), Check::Degraded("no answer for 2m".into()), Check::Healthy)
+    let source = Check::Degraded("no answer for 2m".into());
+    taken(&state, noon(), problems(), Checks { source, ledger: Check::Healthy, ..Checks::default() })
 }
 
 fn healthy(statement: &Statement) -> Standing {

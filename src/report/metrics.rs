@@ -6,13 +6,15 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 use crate::budget::{Exhaustion, Severity};
 use crate::ledger::Odd;
 use crate::promql::names;
+use crate::report::Check;
 use crate::tick::{Standing, Word};
 use crate::units::Timestamp;
 
-/// All families, encoded.
-pub fn text(standings: &[Standing], odd: &Odd, as_of: Timestamp) -> String {
+/// All families, encoded. `rules` says how the rule files are that the daemon writes.
+pub fn text(standings: &[Standing], odd: &Odd, rules: &Check, as_of: Timestamp) -> String {
     let mut families = families(standings);
     families.push(bad_samples(odd));
+    families.extend(rules_healthy(rules));
     let help = "The instant that was evaluated last, in seconds since 1970.";
     families.push(single(names::TICK_LAST, help, MetricType::GAUGE, as_of.as_seconds()));
     families.retain(|family| !family.get_metric().is_empty());
@@ -112,6 +114,16 @@ fn bad_samples(odd: &Odd) -> MetricFamily {
     let metric =
         |(reason, count): (&&str, &u64)| metric(vec![pair("reason", reason)], MetricType::COUNTER, *count as f64);
     family(names::BAD_SAMPLES, help, MetricType::COUNTER, odd.iter().map(metric).collect())
+}
+
+fn rules_healthy(check: &Check) -> Option<MetricFamily> {
+    let value = match check {
+        Check::Healthy => 1.0,
+        Check::Degraded(_) => 0.0,
+        Check::Off => return None,
+    };
+    let help = "Whether the rule files are written and, where it can be asked, Prometheus runs them without an error.";
+    Some(single(names::RULES_HEALTHY, help, MetricType::GAUGE, value))
 }
 
 /// A family of one series without labels.
@@ -230,7 +242,7 @@ mod tests {
         let mut standing = example::snapshot().standings.remove(1);
         assert_eq!(latencies(&standing), []);
         standing.latency = Some(example::latency());
-        let text = text(&[standing], &Odd::new(), example::noon());
+        let text = text(&[standing], &Odd::new(), &Check::Off, example::noon());
         let told: Vec<&str> = text.lines().filter(|line| line.starts_with(names::SLO_LATENCY)).collect();
         assert_eq!(told.len(), 5);
         assert_eq!(told[3], r#"burnwatch_slo_latency_seconds{service="checkout",slo="latency",percentile="99"} 0.143"#);
@@ -268,5 +280,16 @@ mod tests {
         helps.iter().for_each(|name| assert!(!series(name).is_empty(), "{name}"));
         assert!(text.contains("burnwatch_tick_last_timestamp_seconds 1795176000\n"));
         assert!(text.contains("burnwatch_bad_samples_total{reason=\"step_back\"} 2\n"));
+    }
+
+    #[test]
+    fn rules_are_healthy_or_not_and_absent_where_none_are_written_or_nothing_is_known_yet() {
+        let told = |check: Check| {
+            let text = text(&[], &Odd::new(), &check, example::noon());
+            text.lines().filter(|line| line.starts_with(names::RULES_HEALTHY)).map(str::to_string).collect::<String>()
+        };
+        assert_eq!(told(Check::Healthy), "burnwatch_rules_healthy 1");
+        assert_eq!(told(Check::Degraded("not loaded".into())), "burnwatch_rules_healthy 0");
+        assert_eq!(told(Check::Off), "");
     }
 }

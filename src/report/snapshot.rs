@@ -62,16 +62,16 @@ pub struct Snapshot {
 }
 
 /// The snapshot of a state after the tick at `as_of`.
-pub fn snapshot(state: &State, as_of: Timestamp, problems: Vec<Listed>, source: Check, ledger: Check) -> Snapshot {
+pub fn snapshot(state: &State, as_of: Timestamp, problems: Vec<Listed>, checks: Checks) -> Snapshot {
     let mut standings = state.standings.clone();
     standings.sort_by(|a, b| a.slo.id.cmp(&b.slo.id));
     Snapshot {
         as_of: Some(as_of),
-        metrics: metrics::text(&standings, &state.odd, as_of),
+        metrics: metrics::text(&standings, &state.odd, &checks.rules, as_of),
         standings,
         statement: state.ledger.statement.clone(),
         problems,
-        checks: Checks { source, ledger, ..Checks::default() },
+        checks,
     }
 }
 

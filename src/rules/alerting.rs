@@ -57,7 +57,8 @@ impl<'a> Alerts<'a> {
         self.alert(NO_DATA_ALERT, severity, expr, summary, description)
     }
 
-    /// Labels and annotations that people wrote are laid over these, but for those that say which SLO it is.
+    /// Labels and annotations that people wrote are laid over these, but for those that say which SLO it is. Prometheus
+    /// reads both as templates; they arrive as they were written.
     fn alert(
         &self,
         alert: &'static str,
@@ -68,8 +69,8 @@ impl<'a> Alerts<'a> {
     ) -> Option<Rule> {
         let slo = self.slo;
         let Tone::On { labels, annotations } = slo.alerting.tone(severity) else { return None };
-        let own = slo.labels.iter().map(|(name, value)| (name, verbatim(value)));
-        let labels = Labels::new(own.chain([("severity", severity.name().to_string())])).overlaid(labels);
+        let severity = Labels::new([("severity", severity.name())]);
+        let labels = all_verbatim(&slo.labels.overlaid(&severity).overlaid(labels));
         let id = Labels::new([("service", &*slo.id.service), ("slo", &*slo.id.slo)]);
         let description = match &*slo.description {
             "" => description,
@@ -77,7 +78,7 @@ impl<'a> Alerts<'a> {
         };
         let told = [("summary", summary), ("description", description)];
         let runbook = slo.alerting.runbook.as_deref().map(|runbook| ("runbook_url", verbatim(runbook)));
-        let annotations = Labels::new(told.into_iter().chain(runbook)).overlaid(annotations);
+        let annotations = Labels::new(told.into_iter().chain(runbook)).overlaid(&all_verbatim(annotations));
         Some(Rule::Alerting { alert, expr, labels: labels.overlaid(&id), annotations })
     }
 
@@ -115,6 +116,10 @@ fn events_over(slo: &Slo, timing: &Timing, over: Span) -> String {
         let slow = timing.slow;
         format!("{} * sum_over_time({}[{over}:{slow}])", slow.as_seconds(), rate(timing.base))
     }
+}
+
+fn all_verbatim(texts: &Labels) -> Labels {
+    Labels::new(texts.iter().map(|(name, text)| (name, verbatim(text))))
 }
 
 /// A text as Prometheus' templates have to be given it.

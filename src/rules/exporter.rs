@@ -40,11 +40,12 @@ pub fn daemon(style: Style) -> Group {
     let tick = names::TICK_LAST;
     let expr = format!("absent_over_time({tick}[{DOWN_AFTER}])\nor time() - max({tick}) > {}", DOWN_AFTER.as_seconds());
     let summary = format!("burnwatch has not completed a tick for {DOWN_AFTER}: {loss}");
+    let description = "it does not run, does not get on, or this Prometheus does not scrape it";
     let rule = Rule::Alerting {
         alert: DOWN_ALERT,
         expr,
         labels: Labels::new([("severity", severity.name())]),
-        annotations: Labels::new([("summary", summary)]),
+        annotations: Labels::new([("summary", &*summary), ("description", description)]),
     };
     Group::new(DAEMON.into(), EVERY, vec![rule])
 }

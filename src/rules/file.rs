@@ -13,11 +13,11 @@ use crate::rules::reading::recorded;
 use crate::rules::recording::Recordings;
 use crate::rules::timing::Timing;
 use crate::rules::{Style, Terms};
-use crate::slos::Slo;
+use crate::slos::{Sli, Slo};
 use crate::units::{Labels, Place, Problem, Span};
 use crate::yaml;
 
-/// The file and the group of the daemon itself. A service of that name shares the file.
+/// The file and the group of the daemon itself, where some rule needs one. A service of that name shares the file.
 pub const DAEMON: &str = "burnwatch";
 
 /// What a generated file opens with. Only files that do are ever written over or removed.
@@ -63,12 +63,15 @@ pub enum Rule {
     Alerting { alert: &'static str, expr: String, labels: Labels, annotations: Labels },
 }
 
-/// The rule files of all SLOs, by service, and that of the daemon; and what is to be said of them.
+/// The rule files of all SLOs, by service, with that of the daemon where there is one; and what is to be said of them.
 pub fn files<S: Borrow<Slo>>(slos: &[S], terms: &Terms) -> (Vec<RuleFile>, Vec<Problem>) {
     let mut files: BTreeMap<Box<str>, RuleFile> = BTreeMap::new();
-    let daemon = RuleFile { service: DAEMON.into(), place: None, groups: vec![exporter::daemon(terms.style)] };
-    files.insert(DAEMON.into(), daemon);
     let mut problems = Vec::new();
+    let is_own = |slo: &S| matches!(slo.borrow().sli, Sli::Own { .. });
+    if terms.has_daemon || terms.style == Style::Exporter || slos.iter().any(is_own) {
+        let groups = vec![exporter::daemon(terms.style)];
+        files.insert(DAEMON.into(), RuleFile { service: DAEMON.into(), place: None, groups });
+    }
     for slo in slos.iter().map(Borrow::borrow) {
         let service = &slo.id.service;
         let new = || RuleFile { service: service.clone(), place: Some(slo.place.clone()), groups: Vec::new() };
@@ -150,8 +153,7 @@ impl RuleFile {
                 spec: groups,
             })?,
         };
-        let inhibition = if &*self.service == DAEMON { commented(INHIBITION) } else { String::new() };
-        Ok(format!("{HEADER}{inhibition}{body}"))
+        Ok(format!("{HEADER}{}{body}", commented(INHIBITION)))
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Terms {
     pub shortest_rate: Span,
     /// Unmeasured for so long, the daemon says no data. Rules wait twice as long: they cannot tell a slow answer.
     pub no_data_after: Span,
+    /// Whether a daemon is known to run beside the rules, for it writes them: then its end is an alert in either style.
+    /// Who runs standalone rules by themselves would be alerted for ever of a daemon that there need not be.
+    pub has_daemon: bool,
     /// The histograms, in normal form, that the source was found to hold as native ones only.
     pub natives: HashSet<String>,
 }

@@ -32,6 +32,10 @@ mod store;
 mod check;
 // The rule files and their tests: what promtool makes of them, and whether they agree with the ledger.
 mod rules;
+// The rule files and dashboards that the daemon writes by itself, and what it says of whoever reads them.
+mod publish;
+// The alerts of both styles on a real Prometheus and a real Alertmanager, from an outage to its end.
+mod alerting;
 // Every other kind of SLI on a real Prometheus: expressions, values, gauges, native histograms.
 mod kinds;
 // Who is told, by which channel, whatever happens to it on the way.

@@ -71,51 +71,45 @@ impl Difference {
 impl Generated {
     /// What would be done to the files that there are; an error where one of them is not ours to touch.
     pub fn differences(&self) -> Result<Vec<Difference>, Error> {
-        let mut differences = Vec::new();
+        Ok(self.changes()?.into_iter().map(|(difference, _)| difference).collect())
+    }
+
+    /// Makes the files what they should be. Where that cannot be, the old ones stay: nothing is put in place before
+    /// everything is written, and what was is put back where something else cannot be.
+    pub fn put(&self) -> Result<Change, Error> {
+        self.put_by(&|from, to| fs::rename(from, to))
+    }
+
+    fn put_by(&self, rename: Rename) -> Result<Change, Error> {
+        let (differences, former): (Vec<Difference>, Vec<Option<String>>) = self.changes()?.into_iter().unzip();
+        let paths = || differences.iter().map(|difference| difference.path().to_path_buf());
+        let wanted = paths().map(|path| (path.clone(), self.texts.get(&path).cloned())).collect();
+        let former = paths().zip(former).collect();
+        replace(&wanted, &former, rename)?;
+        Ok(Change { differences, former })
+    }
+
+    /// What is not as it should be, each with the text that there is.
+    fn changes(&self) -> Result<Vec<(Difference, Option<String>)>, Error> {
+        let mut changes = Vec::new();
         for (path, text) in &self.texts {
             match found(path)? {
-                None => differences.push(Difference::Missing(path.clone())),
+                None => changes.push((Difference::Missing(path.clone()), None)),
                 Some(found) if found == *text => {}
-                Some(found) if self.is_ours(&found) => differences.push(Difference::Stale(path.clone())),
+                Some(found) if self.is_ours(&found) => changes.push((Difference::Stale(path.clone()), Some(found))),
                 Some(_) => return Err(Error::Foreign(path.clone())),
             }
         }
         if self.is_whole {
-            differences.extend(self.left()?.into_iter().map(Difference::Left));
+            changes.extend(self.left()?.into_iter().map(|(path, text)| (Difference::Left(path), Some(text))));
         }
-        Ok(differences)
-    }
-
-    /// Makes the files what they should be and says which were not. Where that cannot be, the old ones stay: nothing is
-    /// put in place before everything is written.
-    pub fn put(&self) -> Result<Vec<Difference>, Error> {
-        let differences = self.differences()?;
-        let mut written = Vec::new();
-        for difference in &differences {
-            let path = difference.path();
-            let Some(text) = self.texts.get(path) else { continue };
-            let beside = beside(path);
-            if let Err(cause) = write(&beside, text) {
-                written.iter().chain([&beside]).for_each(|beside| _ = fs::remove_file(beside));
-                return Err(unwritable(path, &cause));
-            }
-            written.push(beside);
-        }
-        for difference in &differences {
-            let path = difference.path();
-            let done = match difference {
-                Difference::Missing(_) | Difference::Stale(_) => fs::rename(beside(path), path),
-                Difference::Left(_) => fs::remove_file(path),
-            };
-            done.map_err(|cause| unwritable(path, &cause))?;
-        }
-        Ok(differences)
+        Ok(changes)
     }
 
     /// Files of ours that nothing wants, in the directories of those that are wanted.
-    fn left(&self) -> Result<BTreeSet<PathBuf>, Error> {
+    fn left(&self) -> Result<BTreeMap<PathBuf, String>, Error> {
         let directories: BTreeSet<&Path> = self.texts.keys().filter_map(|path| path.parent()).collect();
-        let mut left = BTreeSet::new();
+        let mut left = BTreeMap::new();
         for directory in directories {
             let shown = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
             let Ok(entries) = fs::read_dir(shown) else { continue };
@@ -123,8 +117,11 @@ impl Generated {
                 let path = directory.join(name);
                 let is_wanted = self.texts.contains_key(&path);
                 let is_alike = self.texts.keys().any(|wanted| wanted.extension() == path.extension());
-                if !is_wanted && is_alike && path.is_file() && found(&path)?.is_some_and(|text| self.is_ours(&text)) {
-                    left.insert(path);
+                if is_wanted || !is_alike || !path.is_file() {
+                    continue;
+                }
+                if let Some(text) = found(&path)?.filter(|text| self.is_ours(text)) {
+                    left.insert(path, text);
                 }
             }
         }
@@ -134,6 +131,63 @@ impl Generated {
     fn is_ours(&self, text: &str) -> bool {
         text.starts_with(self.header)
     }
+}
+
+/// What was done to files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    pub differences: Vec<Difference>,
+    /// What the files were before.
+    former: Files,
+}
+
+impl Change {
+    /// This and a later one, as one.
+    pub fn followed_by(mut self, later: Change) -> Change {
+        self.differences.extend(later.differences);
+        for (path, text) in later.former {
+            self.former.entry(path).or_insert(text);
+        }
+        self
+    }
+
+    /// Makes the files what they were before.
+    pub fn undo(&self) -> Result<(), Error> {
+        replace(&self.former, &Files::new(), &|from, to| fs::rename(from, to))
+    }
+}
+
+/// Texts by path; `None` where there is no file.
+type Files = BTreeMap<PathBuf, Option<String>>;
+
+/// How a file takes its place.
+type Rename<'a> = &'a dyn Fn(&Path, &Path) -> io::Result<()>;
+
+/// Gives every file its text, or none; where that fails, they are what they were.
+fn replace(wanted: &Files, former: &Files, rename: Rename) -> Result<(), Error> {
+    let forget = || wanted.keys().for_each(|path| _ = fs::remove_file(beside(path)));
+    for (path, text) in wanted {
+        let Some(text) = text else { continue };
+        write(&beside(path), text).map_err(|cause| {
+            forget();
+            unwritable(path, &cause)
+        })?;
+    }
+    for (path, text) in wanted {
+        let done = match text {
+            Some(_) => rename(&beside(path), path),
+            None => fs::remove_file(path),
+        };
+        if let Err(cause) = done {
+            forget();
+            let before = former.range::<PathBuf, _>(..path);
+            let before = before.map(|(path, text)| (path.clone(), text.clone())).collect();
+            // What cannot be put back either, is as new as it got.
+            _ = replace(&before, &Files::new(), &|from, to| fs::rename(from, to));
+            return Err(unwritable(path, &cause));
+        }
+    }
+    Ok(())
 }
 
 /// The text of a file, if there is one; of a file that is no text, nothing that could be ours.
@@ -179,6 +233,10 @@ mod tests {
         Generated { texts: texts.collect(), header: HEADER, is_whole }
     }
 
+    fn put(generated: &Generated) -> Result<Vec<Difference>, Error> {
+        generated.put().map(|change| change.differences)
+    }
+
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
@@ -191,7 +249,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (below, at) = (directory.path().join("below"), |name: &str| directory.path().join("below").join(name));
         let first = generated(&below, &[("a.yaml", "1"), ("b.yaml", "1")], true);
-        assert_eq!(first.put(), Ok(vec![Difference::Missing(at("a.yaml")), Difference::Missing(at("b.yaml"))]));
+        assert_eq!(put(&first), Ok(vec![Difference::Missing(at("a.yaml")), Difference::Missing(at("b.yaml"))]));
         let before = fs::metadata(at("a.yaml")).unwrap().modified().unwrap();
         let second = generated(&below, &[("a.yaml", "1"), ("b.yaml", "2")], true);
         assert_eq!(second.differences(), Ok(vec![Difference::Stale(at("b.yaml"))]));
@@ -208,9 +266,9 @@ mod tests {
         generated(base, &[("a.yaml", "1"), ("b.yaml", "1")], true).put().unwrap();
         fs::write(base.join("theirs.yaml"), "groups: []").unwrap();
         fs::write(base.join("notes.txt"), HEADER).unwrap();
-        assert_eq!(generated(base, &[("a.yaml", "1")], false).put(), Ok(vec![]));
+        assert_eq!(put(&generated(base, &[("a.yaml", "1")], false)), Ok(vec![]));
         let left = Ok(vec![Difference::Left(base.join("b.yaml"))]);
-        assert_eq!(generated(base, &[("a.yaml", "1")], true).put(), left);
+        assert_eq!(put(&generated(base, &[("a.yaml", "1")], true)), left);
         assert_eq!(names(base), ["a.yaml", "notes.txt", "theirs.yaml"]);
     }
 
@@ -236,5 +294,40 @@ mod tests {
         assert!(problem.to_string().contains("file/b.yaml: cannot be written: Not a directory"), "{problem}");
         assert_eq!(fs::read_to_string(base.join("a.yaml")).unwrap(), format!("{HEADER}1"));
         assert_eq!(names(base), ["a.yaml", "file"]);
+    }
+
+    /// The texts of every file, without the header.
+    fn texts(directory: &Path) -> Vec<(String, String)> {
+        let text = |name: &str| fs::read_to_string(directory.join(name)).unwrap().replace(HEADER, "");
+        names(directory).into_iter().map(|name| (name.clone(), text(&name))).collect()
+    }
+
+    #[test]
+    fn where_one_cannot_take_its_place_those_before_it_are_put_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path();
+        generated(base, &[("b.yaml", "1"), ("c.yaml", "1"), ("d.yaml", "1")], true).put().unwrap();
+        let before = texts(base);
+        let refusing = |from: &Path, to: &Path| match to.ends_with("c.yaml") {
+            true => Err(io::Error::other("refused")),
+            false => fs::rename(from, to),
+        };
+        let next = generated(base, &[("a.yaml", "2"), ("b.yaml", "2"), ("c.yaml", "2")], true);
+        let problem = next.put_by(&refusing).unwrap_err().problem();
+        assert!(problem.to_string().contains("c.yaml: cannot be written: refused"), "{problem}");
+        assert_eq!(texts(base), before);
+    }
+
+    #[test]
+    fn what_was_done_can_be_undone_also_after_more_was_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path();
+        generated(base, &[("b.yaml", "1"), ("c.yaml", "1")], true).put().unwrap();
+        let before = texts(base);
+        let first = generated(base, &[("a.yaml", "2"), ("b.yaml", "2")], true).put().unwrap();
+        let second = generated(base, &[("a.yaml", "3"), ("d.yaml", "3")], true).put().unwrap();
+        assert_eq!(names(base), ["a.yaml", "d.yaml"]);
+        first.followed_by(second).undo().unwrap();
+        assert_eq!(texts(base), before);
     }
 }

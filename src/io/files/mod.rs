@@ -11,7 +11,10 @@ use std::path::{Component, Path, PathBuf};
 use crate::units::{Place, Problem};
 use crate::yaml::MAX_BYTES;
 
-pub use generated::{Difference, Error, Generated};
+pub use generated::{Change, Difference, Error, Generated};
+
+/// The code of the problem that a path names no file.
+pub const NO_FILES: &str = "no_files";
 
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +64,7 @@ impl Found {
         }
         if found.files.is_empty() && found.problems.is_empty() {
             let what = format!("no SLO file at {written}");
-            found.problems.push(Problem::warning("no_files", what, "name files, directories or patterns that exist"));
+            found.problems.push(Problem::warning(NO_FILES, what, "name files, directories or patterns that exist"));
         }
         found
     }

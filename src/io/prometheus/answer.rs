@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::io::prometheus::Error;
 use crate::plan::{Bucket, Histogram, Sample, Series, SeriesId};
@@ -74,16 +74,15 @@ pub fn vector(body: &[u8], limits: Limits) -> Result<Vec<(Labels, f64)>, Error> 
     Ok(instant(body, limits)?.into_iter().filter_map(value).collect())
 }
 
-/// A list of texts, such as the values of a label.
-pub fn values(body: &[u8]) -> Result<Vec<String>, Error> {
+/// The data of an answer, whatever it holds.
+pub fn data<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let envelope = serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
     whole(envelope)
 }
 
 /// How long a server says that it keeps samples: `15d`, `15d or 10GiB`; `None` where it is no time, as in `10GiB`.
 pub fn retention(body: &[u8]) -> Result<Option<Span>, Error> {
-    let envelope: Envelope<Kept> = serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
-    let text = whole(envelope)?.storage_retention.unwrap_or_default();
+    let text = data::<Kept>(body)?.storage_retention.unwrap_or_default();
     Ok(text.split_whitespace().next().and_then(|time| time.parse().ok()))
 }
 
@@ -129,7 +128,8 @@ struct Found {
 }
 
 /// Labels without `__name__`.
-struct Metric(Labels);
+#[derive(Default)]
+pub struct Metric(pub Labels);
 
 impl<'de> Deserialize<'de> for Metric {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Metric, D::Error> {
@@ -399,9 +399,9 @@ mod tests {
         let histogram = Histogram { at: Timestamp::seconds(1), count: 2.0, buckets: Vec::new() };
         assert_eq!(instant(&body, LIMITS).unwrap()[1].histograms, [histogram]);
         assert!(vector(&answer("vector", r#"[{"metric":{}}]"#), LIMITS).is_err());
-        assert_eq!(values(br#"{"status":"success","data":["0.1","+Inf"]}"#).unwrap(), ["0.1", "+Inf"]);
-        assert!(values(br#"{"status":"success","data":["0.1"],"warnings":["partial"]}"#).is_err());
-        assert!(values(br#"{"status":"success","data":[1]}"#).is_err());
+        assert_eq!(data::<Vec<String>>(br#"{"status":"success","data":["0.1","+Inf"]}"#).unwrap(), ["0.1", "+Inf"]);
+        assert!(data::<Vec<String>>(br#"{"status":"success","data":["0.1"],"warnings":["partial"]}"#).is_err());
+        assert!(data::<Vec<String>>(br#"{"status":"success","data":[1]}"#).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod answer;
 mod error;
+mod rules;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::units::{Labels, Problem, Span, Timestamp};
 use crate::yaml::{Fields, Node, Whole};
 
 pub use error::Error;
+pub use rules::{NotReloaded, Reload, Running};
 
 /// Where the source is and how much it is asked at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,7 +172,7 @@ impl Prometheus {
             .query(&[("match[]", selector), ("start", &from), ("end", &to)])
             .query(&ALWAYS);
         let answer = self.accepted(self.http.answer(request.send()).await?)?;
-        answer::values(&answer.body)
+        answer::data(&answer.body)
     }
 
     /// The name of every metric that had samples between `from` and `to`.
@@ -179,7 +181,7 @@ impl Prometheus {
         let path = format!("/api/v1/label/{}/values", names::NAME_LABEL);
         let request = self.http.get(&path)?.query(&[("start", seconds(from)), ("end", seconds(to))]).query(&ALWAYS);
         let answer = self.accepted(self.http.answer(request.send()).await?)?;
-        answer::values(&answer.body)
+        answer::data(&answer.body)
     }
 
     /// How long samples are kept; `None` where they are not dropped by age, or the server does not tell.
@@ -188,6 +190,13 @@ impl Prometheus {
         let request = self.http.get("/api/v1/status/runtimeinfo")?;
         let answer = self.accepted(self.http.answer(request.send()).await?)?;
         answer::retention(&answer.body)
+    }
+
+    /// The rules that it runs.
+    pub async fn rules(&self) -> Result<Vec<Running>, Error> {
+        let _turn = self.turns.acquire().await;
+        let answer = self.accepted(self.http.answer(self.http.get("/api/v1/rules")?.send()).await?)?;
+        rules::rules(&answer.body)
     }
 
     async fn query(&self, query: &str, at: Timestamp) -> Result<http::Answer, Error> {

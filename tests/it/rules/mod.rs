@@ -106,10 +106,7 @@ fn the_operator_gets_the_same_groups_as_a_resource() {
 fn check_says_what_is_missing_stale_or_left_and_writes_nothing() {
     let directory = declared(&[&service("a"), &service("b")]);
     let (code, said, _) = generate(directory.path(), &["rules", "--check"]);
-    assert_eq!(
-        (code, said.as_str()),
-        (1, "rules/a.yaml is missing\nrules/b.yaml is missing\nrules/burnwatch.yaml is missing\n")
-    );
+    assert_eq!((code, said.as_str()), (1, "rules/a.yaml is missing\nrules/b.yaml is missing\n"));
     assert!(!directory.path().join("rules").exists());
 
     assert_eq!(generate(directory.path(), &["rules"]).0, 0);
@@ -173,10 +170,59 @@ fn an_slo_with_a_mistake_keeps_everything_from_being_generated() {
 #[test]
 fn tests_are_written_only_of_rules_that_promtool_can_test() {
     let directory = declared(&[&service("a")]);
-    for flags in [["--style", "exporter"], ["--format", "operator"]] {
+    for (flags, rules) in [(["--style", "exporter"], 2), (["--format", "operator"], 1)] {
         let (code, _, said) = generate(directory.path(), &[&["tests"][..], &flags].concat());
         assert!(code == 2 && said.contains("there are tests of standalone rules"), "{said}");
         assert_eq!(generate(directory.path(), &[&["--out", flags[1]][..], &flags].concat()).0, 0);
-        assert_eq!(files(&directory.path().join(flags[1]).join("rules")).len(), 2, "rules only");
+        assert_eq!(files(&directory.path().join(flags[1]).join("rules")).len(), rules, "rules only");
     }
+}
+
+#[test]
+fn a_daemon_is_missed_only_where_some_rule_needs_one() {
+    let own = "service: host\nslos:\n  - { name: power, objective: 99%, sli: { value: burnwatch_host_power_watts, source: self, under: 100 } }\n";
+    let missed = |slos: &str, style: &str| {
+        let directory = declared(&[slos]);
+        let (code, text, said) = generate(directory.path(), &["rules", "--style", style, "--out", "-"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(text.contains("inhibit_rules"), "whoever reads a rule file finds what Alertmanager wants: {text}");
+        text.contains("BurnwatchDown")
+    };
+    assert!(!missed(&service("a"), "standalone"), "Prometheus computes it all by itself");
+    assert!(missed(&service("a"), "exporter"));
+    assert!(missed(own, "standalone"), "only burnwatch measures it");
+}
+
+#[test]
+fn texts_that_look_like_templates_arrive_as_they_were_written() {
+    let slos = "service: shop
+slos:
+  - name: up
+    description: 'up, {{ .Nobody }} and {{{'
+    objective: 99%
+    labels: { team: '{{ nobody }}' }
+    sli: { up: up }
+    alerts: { ticket: { labels: { route: '{{' }, annotations: { hint: 'see {{ $value }}', summary: '{{ end }}' } } }
+";
+    let test = r#"
+rule_files: [rules/shop.yaml]
+evaluation_interval: 1m
+tests:
+- interval: 1m
+  input_series: []
+  alert_rule_test:
+  - eval_time: 4m
+    alertname: SLONoData
+    exp_alerts:
+    - exp_labels: { service: shop, slo: up, severity: ticket, team: '{{ nobody }}', route: '{{' }
+      exp_annotations:
+        summary: '{{ end }}'
+        description: 'up, {{ .Nobody }} and {{{; 99% over 30d: nothing was measured for 10m'
+        hint: 'see {{ $value }}'
+"#;
+    let directory = declared(&[slos]);
+    assert_eq!(generate(directory.path(), &["rules"]).0, 0);
+    assert_eq!(check_rules(&[directory.path().join("rules/shop.yaml")]), Ok(()));
+    fs::write(directory.path().join("templates.yaml"), test).unwrap();
+    assert_eq!(test_rules(&[directory.path().join("templates.yaml")]), Ok(()));
 }

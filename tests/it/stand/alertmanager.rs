@@ -19,9 +19,14 @@ pub struct Alertmanager {
 
 impl Alertmanager {
     pub fn start() -> Alertmanager {
+        Alertmanager::configured("")
+    }
+
+    /// With more lines in its configuration.
+    pub fn configured(lines: &str) -> Alertmanager {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("config.yml"), "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n")
-            .unwrap();
+        let config = format!("route: {{ receiver: nobody }}\nreceivers: [{{ name: nobody }}]\n{lines}");
+        fs::write(dir.path().join("config.yml"), config).unwrap();
         let mut alertmanager = Alertmanager { dir, port: http::free_port(), starts: 0, process: None };
         alertmanager.restart();
         alertmanager
@@ -46,7 +51,12 @@ impl Alertmanager {
         self.process.insert(process).wait_ready(self.port, "/-/ready");
     }
 
-    /// The alerts that are active.
+    /// Host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The alerts that are active, also those that are suppressed.
     #[track_caller]
     pub fn alerts(&self) -> Vec<Value> {
         let (status, body) = http::get(self.port, "/api/v2/alerts?active=true").unwrap();

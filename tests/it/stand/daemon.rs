@@ -66,7 +66,12 @@ impl Daemon {
 
     /// Writes a file beside its configuration.
     pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.dir.path().join(name), text).unwrap();
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Where something is beside its configuration.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// What another command says with its configuration: its exit code, and both outputs.

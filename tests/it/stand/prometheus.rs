@@ -79,6 +79,39 @@ impl Prometheus {
         fs::rename(self.path("targets.new"), self.path("targets.json")).unwrap();
     }
 
+    /// Adds lines to its configuration and has it read them.
+    #[track_caller]
+    pub fn configure(&self, lines: &str) {
+        let config = fs::read_to_string(self.path("prometheus.yml")).unwrap();
+        fs::write(self.path("prometheus.yml"), config + lines + "\n").unwrap();
+        let (status, said) = http::post(self.port, "/-/reload", "").unwrap();
+        assert_eq!(status, 200, "{said}");
+    }
+
+    /// How often it was asked to read its configuration again.
+    pub fn reloads(&self) -> f64 {
+        let (_, metrics) = http::get(self.port, "/metrics").unwrap();
+        let of_reload =
+            |line: &&str| line.starts_with("prometheus_http_requests_total{") && line.contains("\"/-/reload\"");
+        metrics.lines().filter(of_reload).map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
+    /// How many Alertmanagers it sends alerts to. One that it was told of is known some seconds later.
+    pub fn alertmanagers(&self) -> usize {
+        let (_, body) = http::get(self.port, "/api/v1/alertmanagers").unwrap();
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        answer["data"]["activeAlertmanagers"].as_array().unwrap().len()
+    }
+
+    /// The names of the rules that it runs.
+    pub fn rules(&self) -> Vec<String> {
+        let (_, body) = http::get(self.port, "/api/v1/rules").unwrap();
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        let groups = answer["data"]["groups"].as_array().unwrap().iter();
+        let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+        rules.map(|rule| rule["name"].as_str().unwrap().to_string()).collect()
+    }
+
     /// Ends it as `kill -9` does; what it has stored stays.
     pub fn kill(&mut self) {
         self.process = None;
