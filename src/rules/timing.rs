@@ -10,16 +10,17 @@ const FASTEST_NEEDED: Span = Span::seconds(30);
 const EVALUATIONS_IN_BASE: i64 = 10;
 
 /// What no page waits for is evaluated more rarely. What is read as an instant vector has to be under the five minutes
-/// that Prometheus looks back: 30 s, 2 min and 4 min.
-const SLOW: i64 = 4;
+/// that Prometheus looks back: 30 s, 2.5 min and 4 min. Sums take every fifth base rate, so two in a base window: each
+/// event is in just two of them, whenever it came.
+const SLOW: i64 = 5;
 const WINDOW: i64 = 8;
 
 /// A long window of at most so many base windows is read from the source itself; sums of base rates would blur the
 /// beginning of an outage, and a page for a total one come after 176 s instead of 52 s.
 const BASES_READ: i64 = 12;
 
-/// What tickets and budgets look at is summed up from tiles, so many for the shortest long window of a ticket (12 min of
-/// 1 d) and for the SLO's window (1 h of 30 d). Sums run behind by up to a tile, which neither of them minds.
+/// What tickets and budgets look at is summed up from tiles, about so many for the shortest long window of a ticket
+/// (10 min of 1 d) and for the SLO's window (1 h of 30 d). Sums run behind by up to a tile, which neither of them minds.
 const TILES_OF_TICKET: i64 = 120;
 const TILES_OF_WINDOW: i64 = 720;
 
