@@ -17,6 +17,7 @@ use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
+use crate::io::web::Gate;
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
@@ -58,6 +59,8 @@ pub struct Evaluation {
     /// Where notices are handed over once they are written.
     counter: Counter,
     problems: Problems,
+    /// Knows what is wrong with who may ask us.
+    gate: Arc<Gate>,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
     last: Option<Timestamp>,
@@ -74,13 +77,14 @@ pub struct Parts {
     pub desk: Desk,
     pub counter: Counter,
     pub problems: Problems,
+    pub gate: Arc<Gate>,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
 }
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published } = parts;
+        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gate, gauges, published } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -103,6 +107,7 @@ impl Evaluation {
             untold: Vec::new(),
             counter,
             problems,
+            gate,
             gauges,
             published,
             last: None,
@@ -305,6 +310,7 @@ impl Evaluation {
 
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
+        self.problems.replace(Origin::Gate, self.gate.problems(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let problems = self.problems.listed();
         let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
@@ -340,6 +346,7 @@ mod tests {
             desk: Backfill::build(&config, &registry).unwrap().1,
             counter: Counter::default(),
             problems: Problems::default(),
+            gate: Arc::new(Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap()),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
         })

@@ -23,6 +23,8 @@ pub enum Origin {
     Past,
     /// Channels that cannot be used.
     Notify,
+    /// Who may ask us, and who else can.
+    Gate,
 }
 
 /// The problems of every origin.
