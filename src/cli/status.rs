@@ -2,16 +2,17 @@
 
 use std::env;
 use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 
 use crate::cli::{exit, print};
 use crate::daemon::Config;
-use crate::io::http::{self, Client};
+use crate::io::http::{self, Client, Credentials, KeyPair, Tls};
 use crate::report::{json, table};
 
 /// How often `--watch` asks again.
@@ -28,6 +29,7 @@ Examples:
   burnwatch status
   burnwatch status --watch --listen 10.0.0.5:9872
   burnwatch status --output json
+  burnwatch status --listen https://slo.example.com:9872 --ca-file ca.pem --user ann --password-file secret
 
 Exit codes: 0 every budget has something left, 1 one is exhausted, 2 no answer";
 
@@ -39,6 +41,21 @@ pub struct Flags {
     /// Ask again every two seconds, until ctrl-C
     #[arg(long)]
     watch: bool,
+    /// Who we are, where the daemon knows users; the password comes from --password-file
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    user: Option<String>,
+    /// The file that holds the password of --user
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
+    /// An authority that signed the daemon's certificate, beside those of the system
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// The certificate to show to a daemon that asks for one; its key comes from --key-file
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// The key of --cert-file
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,8 +65,22 @@ enum Output {
     Markdown,
 }
 
+impl Flags {
+    /// The daemon at `listen`, and how to speak with it.
+    fn server(&self, listen: &str) -> http::Config {
+        let mut server = http::Config::new(url(listen));
+        if let (Some(username), Some(password_file)) = (self.user.clone(), self.password_file.clone()) {
+            server.credentials = Credentials::Basic { username, password_file };
+        }
+        let identity = self.cert_file.clone().zip(self.key_file.clone());
+        let identity = identity.map(|(cert_file, key_file)| KeyPair { cert_file, key_file });
+        server.tls = Tls { ca_file: self.ca_file.clone(), identity };
+        server
+    }
+}
+
 pub async fn status(config: &Config, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let client = Client::build(&http::Config::new(url(&config.web.listen)))?;
+    let client = Client::build(&flags.server(&config.web.listen))?;
     if flags.watch {
         return watch(&client, flags.output).await;
     }
@@ -74,9 +105,17 @@ async fn watch(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
 async fn answer<T: DeserializeOwned>(client: &Client, path: &str) -> anyhow::Result<T> {
     let absent = "no daemon answers; start it with `burnwatch run`, or say where it listens with --listen";
     let foreign = "what answers is no burnwatch; say where it listens with --listen";
-    let answer = client.answer(client.get(path)?.send()).await.context(absent)?;
-    if !answer.status.is_success() {
-        return Err(client.refusal(&answer)).context(foreign);
+    let answer = client.answer(client.get(path)?.send()).await.map_err(|error| match error {
+        http::Error::Untrusted { .. } | http::Error::Handshake { .. } => {
+            anyhow!("{error}; name the authority with --ca-file, and our certificate with --cert-file where one is asked for")
+        }
+        error => anyhow!(error).context(absent),
+    })?;
+    match answer.status.as_u16() {
+        200..300 => {}
+        401 => bail!("the daemon knows users; say who you are with --user and --password-file"),
+        429 => bail!("the daemon is asked too often; wait a little, or raise web.rate_limit"),
+        _ => return Err(client.refusal(&answer)).context(foreign),
     }
     serde_json::from_slice(&answer.body).context(foreign)
 }

@@ -18,6 +18,7 @@ use crate::daemon::publish::{Edition, Press};
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
+use crate::io::web::Gate;
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Checks, Snapshot, snapshot};
 use crate::slos::Slo;
@@ -63,6 +64,8 @@ pub struct Evaluation {
     /// Where notices are handed over once they are written.
     counter: Counter,
     problems: Problems,
+    /// Knows what is wrong with who may ask us.
+    gate: Arc<Gate>,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
     last: Option<Timestamp>,
@@ -81,6 +84,7 @@ pub struct Parts {
     pub press: Press,
     pub counter: Counter,
     pub problems: Problems,
+    pub gate: Arc<Gate>,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
 }
@@ -88,7 +92,7 @@ pub struct Parts {
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
         let Parts { slos, has_all_slos, pace, delay, state, source, store, .. } = parts;
-        let Parts { desk, press, counter, problems, gauges, published, .. } = parts;
+        let Parts { desk, press, counter, problems, gate, gauges, published, .. } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -113,6 +117,7 @@ impl Evaluation {
             untold: Vec::new(),
             counter,
             problems,
+            gate,
             gauges,
             published,
             last: None,
@@ -320,6 +325,7 @@ impl Evaluation {
 
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
+        self.problems.replace(Origin::Gate, self.gate.problems(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let report = self.press.report();
         self.problems.replace(Origin::Rules, report.problems, instant);
@@ -364,6 +370,7 @@ mod tests {
             press: Publisher::build(&config).unwrap().1,
             counter: Counter::default(),
             problems: Problems::default(),
+            gate: Arc::new(Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap()),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
         })

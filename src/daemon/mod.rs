@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::prometheus::Registry;
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ use crate::daemon::publish::Publisher;
 use crate::daemon::source::{Source, Watch};
 use crate::io::store::{Contents, Store};
 use crate::io::{clock, files, web};
-use crate::report::Snapshot;
+use crate::report::{Findings, Snapshot};
 use crate::slos::{self, Slo};
 use crate::tick::State;
 use crate::units::{Problem, Severity};
@@ -77,6 +77,8 @@ impl Daemon {
         let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
         let (source, watches) = Source::build(config, &slos)?;
         let listener = web::bind(&config.web.listen).await?;
+        let gate = web::Gate::open(config.web.config_file.as_deref(), listener.local_addr()?);
+        let gate = Arc::new(gate.map_err(|problems| anyhow!(Findings { problems, ..Findings::default() }.text()))?);
         let (store, Contents { state: kept, deliveries, unread }) = Store::open(&config.state)?;
         let now = clock::now();
         let (state, mut damaged) = State::restored(kept);
@@ -95,7 +97,7 @@ impl Daemon {
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let site = web::Site::new(published.clone(), post.record.clone(), registry)?;
+        let site = web::Site::new(&config.web, gate.clone(), published.clone(), post.record.clone(), registry)?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -116,6 +118,7 @@ impl Daemon {
             press,
             counter: post.counter(),
             problems,
+            gate,
             gauges,
             published: published.clone(),
         });

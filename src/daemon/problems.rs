@@ -25,6 +25,8 @@ pub enum Origin {
     Notify,
     /// What keeps rule files and dashboards from being written, or rules from being run.
     Rules,
+    /// Who may ask us, and who else can.
+    Gate,
 }
 
 /// The problems of every origin.

@@ -14,8 +14,8 @@ pub fn now() -> Timestamp {
     }
 }
 
-/// Measures how long something took, whatever happens to the time of day meanwhile.
-#[derive(Debug, Clone, Copy)]
+/// Measures how long something took, whatever happens to the time of day meanwhile. The one started first is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {

@@ -300,9 +300,15 @@ pub struct Refusal {
 }
 
 /// Why an answer was refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Error {
     /// A stable word for programs.
     pub code: String,
     pub message: String,
+    /// In whole seconds; only where it was asked too often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// How many requests there may be; only where it was asked too often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }

@@ -42,6 +42,8 @@ mod kinds;
 mod notices;
 // The dashboards as Grafana and Prometheus take them.
 mod dashboards;
+// The daemon's own door: how often one may ask, who may come in, and those who mean it harm.
+mod web;
 // The demo: an invented shop, and nothing left behind.
 mod demo;
 // What latencies people had, told from whole histograms.

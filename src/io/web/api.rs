@@ -7,14 +7,35 @@ use axum::extract::State;
 
 use crate::io::web::Site;
 use crate::io::web::parameters::{Named, Parameters};
+use crate::io::web::openapi::{Limited, NoSlo, Parametrized};
 use crate::io::web::refusal::Refusal;
 use crate::report::{self, json};
 
+/// Every SLO, by service and name.
+#[utoipa::path(get, path = "/api/v1/slos", tag = "slos",
+    params(
+        ("service" = Option<String>, Query, description = "Those of this service.", example = "checkout"),
+        ("state" = Option<String>, Query, description = "Those in this state: no_data, burning, exhausted, no_traffic or ok.",
+            pattern = "^(no_data|burning|exhausted|no_traffic|ok)$", example = "ok"),
+        ("label" = Option<String>, Query, description = "Those with this label, as `key:value`; may stand more than once.",
+            pattern = "^[^:]+:.*$", example = "tier:1"),
+        ("limit" = Option<u32>, Query, description = "At most so many.", minimum = 1, example = 100),
+        ("after" = Option<String>, Query, description = "Those behind this one, as `service/slo`.",
+            pattern = "^[^/]+/.+$", example = "checkout/availability"),
+    ),
+    responses((status = 200, body = json::Slos), Parametrized, Limited))]
 pub async fn slos(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Slos>, Refusal> {
     let wanted = parameters.wanted()?;
     Ok(Json(report::slos(&site.snapshot(), &wanted)))
 }
 
+/// How one SLO stands.
+#[utoipa::path(get, path = "/api/v1/slos/{service}/{slo}", tag = "slos",
+    params(
+        ("service" = String, Path, example = "checkout"),
+        ("slo" = String, Path, example = "availability"),
+    ),
+    responses((status = 200, body = json::OneSlo), NoSlo, Parametrized, Limited))]
 pub async fn slo(
     State(site): State<Site>,
     Named(id): Named,
@@ -24,6 +45,18 @@ pub async fn slo(
     report::slo(&site.snapshot(), &id).map(Json).ok_or_else(|| Refusal::no_such_slo(&id))
 }
 
+/// What was counted for one SLO, and what was left of its budget, at instants of the past.
+#[utoipa::path(get, path = "/api/v1/slos/{service}/{slo}/history", tag = "slos",
+    params(
+        ("service" = String, Path, example = "checkout"),
+        ("slo" = String, Path, example = "availability"),
+        ("from" = Option<String>, Query, description = "A moment, or seconds since 1970; the window's beginning if not said.",
+            example = "2026-11-19T12:00:00Z"),
+        ("to" = Option<String>, Query, description = "A moment, or seconds since 1970; the last tick if not said.",
+            example = "2026-11-20T12:00:00Z"),
+        ("points" = Option<u32>, Query, description = "How many instants.", minimum = 1, maximum = 1000, example = 100),
+    ),
+    responses((status = 200, body = json::History), NoSlo, Parametrized, Limited))]
 pub async fn history(
     State(site): State<Site>,
     Named(id): Named,
@@ -33,16 +66,25 @@ pub async fn history(
     report::history(&site.snapshot(), &id, &range).map(Json).ok_or_else(|| Refusal::no_such_slo(&id))
 }
 
+/// Every open alert.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "slos",
+    responses((status = 200, body = json::Alerts), Parametrized, Limited))]
 pub async fn alerts(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Alerts>, Refusal> {
     parameters.none()?;
     Ok(Json(report::alerts(&site.snapshot())))
 }
 
+/// Everything that is wrong.
+#[utoipa::path(get, path = "/api/v1/problems", tag = "slos",
+    responses((status = 200, body = json::Problems), Parametrized, Limited))]
 pub async fn problems(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Problems>, Refusal> {
     parameters.none()?;
     Ok(Json(report::problems(&site.snapshot())))
 }
 
+/// All notices that are on their way, and the last that are done; oldest first.
+#[utoipa::path(get, path = "/api/v1/notifications", tag = "notifications",
+    responses((status = 200, body = json::Notifications), Parametrized, Limited))]
 pub async fn notifications(
     State(site): State<Site>,
     parameters: Parameters,

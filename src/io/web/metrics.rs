@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder};
 
 use crate::io::clock::{self, Stopwatch};
+use crate::io::web::openapi::Entered;
 use crate::io::web::{Site, process};
 use crate::promql::names;
 use crate::units::Timestamp;
@@ -54,6 +55,9 @@ pub async fn counted(State(site): State<Site>, request: Request, next: Next) -> 
     response
 }
 
+/// Metrics of every SLO and of the daemon itself, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "metrics",
+    responses((status = 200, body = String, content_type = "text/plain"), Entered))]
 pub async fn metrics(State(site): State<Site>) -> Response {
     let mut families = site.registry.gather();
     families.extend(process::families(Path::new("/proc/self"), site.requests.started));

@@ -1,60 +1,41 @@
 //! What burnwatch tells over HTTP: probes, metrics and the API, all from the latest snapshot.
 //! Never asks, counts or waits for anything: an answer costs what it takes to write it.
 
-mod api;
+mod client;
+mod config;
+mod callers;
+mod line;
+mod serve;
+mod gate;
+mod bounds;
+mod rate;
+mod parameters;
+mod refusal;
 mod health;
 mod metrics;
-mod parameters;
 mod process;
-mod refusal;
+mod api;
+mod openapi;
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use ipnet::IpNet;
 use prometheus::Registry;
-use tokio::sync::oneshot;
 
 use crate::io::web::metrics::Requests;
+use crate::io::web::rate::Limits;
 use crate::outbox::Record;
 use crate::report::Snapshot;
-use crate::units::Problem;
-use crate::yaml::{Fields, Node};
 
+pub use config::{Config, Rate};
+pub use gate::Gate;
 pub use tokio::net::TcpListener as Listener;
-
-/// A peer that is still reading its answer by then, is cut off at a stop.
-const DRAIN: Duration = Duration::from_secs(5);
-
-/// Where is listened, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Host and port.
-    pub listen: String,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config { listen: "127.0.0.1:9872".into() }
-    }
-}
-
-impl Config {
-    pub fn read(node: &Node, problems: &mut Vec<Problem>) -> Config {
-        let mut config = Config::default();
-        let Some(mut fields) = Fields::of(node, "web", problems) else { return config };
-        if let Some(listen) = fields.text("listen") {
-            config.listen = listen.to_string();
-        }
-        fields.done();
-        config
-    }
-}
 
 /// Why nothing can be told.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -80,25 +61,33 @@ pub async fn bind(listen: &str) -> Result<Listener, Error> {
     })
 }
 
-/// What is served: the latest snapshot, and the metrics that the parts of the daemon keep of themselves.
+/// What is served: the latest snapshot, and the metrics that the parts of the daemon keep of themselves; and to whom.
 #[derive(Clone)]
 pub struct Site {
     published: Arc<ArcSwap<Snapshot>>,
     deliveries: Arc<Mutex<Record>>,
     registry: Registry,
     requests: Requests,
+    gate: Arc<Gate>,
+    limits: Option<Arc<Limits>>,
+    trusted_proxies: Arc<[IpNet]>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
     pub fn new(
+        config: &Config,
+        gate: Arc<Gate>,
         published: Arc<ArcSwap<Snapshot>>,
         deliveries: Arc<Mutex<Record>>,
         registry: Registry,
     ) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
-        Ok(Site { published, deliveries, registry, requests, stopping: Arc::default() })
+        let limits = config.rate_limit.map(|rate| Arc::new(Limits::of(rate)));
+        let trusted_proxies = config.trusted_proxies.as_slice().into();
+        let stopping = Arc::default();
+        Ok(Site { published, deliveries, registry, requests, gate, limits, trusted_proxies, stopping })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
@@ -116,46 +105,20 @@ impl Site {
 }
 
 /// Serves until `shutdown`, then ends what is under way.
-pub async fn serve(listener: Listener, site: Site, shutdown: impl Future<Output = ()> + Send + 'static) {
-    let (stopping, stopped) = oneshot::channel();
-    let signal = async move {
-        shutdown.await;
-        // Nobody waits for it where serving has ended already.
-        _ = stopping.send(());
-    };
-    let serving = axum::serve(listener, router(site)).with_graceful_shutdown(signal);
-    let cut_off = async {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(DRAIN).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        served = async { serving.await } => {
-            if let Err(error) = served {
-                tracing::error!("serving ended: {error}");
-            }
-        }
-        () = cut_off => tracing::warn!("cut off who was still reading {} s after the stop", DRAIN.as_secs()),
-    }
+pub async fn serve(listener: Listener, site: Site, shutdown: impl Future<Output = ()>) {
+    serve::serve(listener, site.clone(), router(site), shutdown).await;
 }
 
+/// All there is to ask for. What is added last is passed first: a request is counted, held to its bounds, to the rate
+/// of its client, and let in.
 fn router(site: Site) -> Router {
-    Router::new()
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/-/healthy", get(health::health))
-        .route("/-/ready", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
-        .route("/api/v1/slos", get(api::slos))
-        .route("/api/v1/slos/{service}/{slo}", get(api::slo))
-        .route("/api/v1/slos/{service}/{slo}/history", get(api::history))
-        .route("/api/v1/alerts", get(api::alerts))
-        .route("/api/v1/problems", get(api::problems))
-        .route("/api/v1/notifications", get(api::notifications))
+    openapi::described_routes()
         .fallback(refusal::no_such_path)
         .method_not_allowed_fallback(refusal::no_such_method)
+        .layer(DefaultBodyLimit::max(bounds::MAX_BODY))
+        .layer(from_fn_with_state(site.clone(), bounds::admitted))
+        .layer(from_fn_with_state(site.clone(), rate::limited))
+        .layer(from_fn_with_state(site.clone(), bounds::bounded))
         .layer(from_fn_with_state(site.clone(), metrics::counted))
         .with_state(site)
 }

@@ -47,7 +47,7 @@ impl Daemon {
              source: {{ {source} }}\n\
              evaluate: {evaluate}\n\
              state: {{ path: {state} }}\n\
-             web: {{ listen: 127.0.0.1:{port} }}\n",
+             web: {{ listen: 127.0.0.1:{port}, rate_limit: off }}\n",
             state = state.display(),
         );
         fs::write(dir.path().join("burnwatch.yaml"), config).unwrap();
@@ -62,6 +62,13 @@ impl Daemon {
         let path = self.dir.path().join("burnwatch.yaml");
         let config = fs::read_to_string(&path).unwrap();
         fs::write(path, format!("{config}{lines}\n")).unwrap();
+    }
+
+    /// Puts other keys in the place of `rate_limit: off`, which suits tests that ask all the time.
+    pub fn configure_web(&self, keys: &str) {
+        let path = self.dir.path().join("burnwatch.yaml");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(path, config.replace("rate_limit: off", keys)).unwrap();
     }
 
     /// Writes a file beside its configuration.
@@ -112,6 +119,14 @@ impl Daemon {
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
         self.process.take().expect("a daemon that runs").terminate(STOP)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("a daemon that runs").id()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where it listens.
