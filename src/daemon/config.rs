@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use crate::io::{notify, prometheus, scrape, web};
+use crate::io::{notify, power, prometheus, scrape, web};
 use crate::plan::Pace;
 use crate::rules::{Style, Terms};
 use crate::tick::latency;
@@ -74,6 +74,7 @@ pub struct Config {
     pub notify: Vec<notify::Config>,
     /// What is wrong with the others: they keep nothing else from running.
     pub notify_problems: Vec<Problem>,
+    pub power: power::Config,
     pub web: web::Config,
     pub log: Log,
 }
@@ -150,6 +151,7 @@ impl Config {
             state: default_state(base),
             notify: Vec::new(),
             notify_problems: Vec::new(),
+            power: power::Config::default(),
             web: web::Config::default(),
             log: Log { format: None, level: tracing::Level::INFO },
         };
@@ -173,6 +175,9 @@ impl Config {
         }
         if let Some(notify) = fields.take("notify") {
             config.notify = notify::Config::read(notify, &mut config.notify_problems);
+        }
+        if let Some(power) = fields.take("power") {
+            config.power = power::Config::read(power, fields.problems);
         }
         if let Some(web) = fields.take("web") {
             config.web = web::Config::read(web, fields.problems);
