@@ -1,6 +1,7 @@
 //! The host's meters: files and libraries become readings. Which there are on this system is decided here and nowhere
 //! else; what the numbers add up to is never known here.
 
+mod number;
 mod rapl;
 
 use std::path::PathBuf;
