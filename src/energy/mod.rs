@@ -16,6 +16,7 @@
 //! says, else an estimate; [`Basis`] tells which. What is not known is `None`, never 0.
 
 mod account;
+mod limit;
 mod minute;
 mod mirror;
 mod part;
@@ -24,6 +25,7 @@ mod statement;
 mod track;
 
 pub use account::{Account, Interval, Step};
+pub use limit::Limit;
 pub use minute::Minute;
 pub use reading::{Meter, Method, Reading, Readings, Reason, Role, Said, Silent, Zone};
 pub use statement::{Basis, Host, MeterState, Oddities, PartState, Statement, ZoneState};
