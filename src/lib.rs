@@ -5,10 +5,11 @@
 
 // 0. The words everything else is said in.
 pub mod units;
-// 1. Reading, asking, judging: each knows only the words.
+// 1. Reading, asking, judging, measuring: each knows only the words.
 pub mod yaml;
 pub mod promql;
 pub mod budget;
+pub mod energy;
 // 2. What people declared.
 pub mod slos;
 // 3. What is asked, and for whom; and what others may run by themselves.

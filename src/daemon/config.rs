@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::daemon::publish;
-use crate::io::{notify, prometheus, scrape, web};
+use crate::io::{notify, power, prometheus, scrape, web};
 use crate::plan::Pace;
 use crate::rules::{Style, Terms};
 use crate::tick::latency;
@@ -78,6 +78,7 @@ pub struct Config {
     pub notify: Vec<notify::Config>,
     /// What is wrong with the others: they keep nothing else from running.
     pub notify_problems: Vec<Problem>,
+    pub power: power::Config,
     pub web: web::Config,
     pub log: Log,
 }
@@ -157,6 +158,7 @@ impl Config {
             dashboards: None,
             notify: Vec::new(),
             notify_problems: Vec::new(),
+            power: power::Config::default(),
             web: web::Config::default(),
             log: Log { format: None, level: tracing::Level::INFO },
         };
@@ -183,6 +185,10 @@ impl Config {
         config.dashboards = dashboards.and_then(|node| publish::Dashboards::read(node, fields.problems));
         if let Some(notify) = fields.take("notify") {
             config.notify = notify::Config::read(notify, &mut config.notify_problems);
+        }
+        if let Some(power) = fields.take("power") {
+            config.power = power::Config::read(power, fields.problems);
+            config.pace.power_limit = config.power.limit();
         }
         if let Some(web) = fields.take("web") {
             config.web = web::Config::read(web, fields.problems);

@@ -13,6 +13,7 @@ use crate::alerts::Notice;
 use crate::daemon::backfill::{Desk, Read, Wanted};
 use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
+use crate::daemon::measure::Power;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::publish::{Edition, Press};
 use crate::daemon::source::{Round, Source};
@@ -63,6 +64,8 @@ pub struct Evaluation {
     untold: Vec<Notice>,
     /// Where notices are handed over once they are written.
     counter: Counter,
+    /// What is heard of the meters.
+    power: Power,
     problems: Problems,
     /// Knows what is wrong with who may ask us.
     gate: Arc<Gate>,
@@ -83,6 +86,7 @@ pub struct Parts {
     pub desk: Desk,
     pub press: Press,
     pub counter: Counter,
+    pub power: Power,
     pub problems: Problems,
     pub gate: Arc<Gate>,
     pub gauges: Gauges,
@@ -92,7 +96,7 @@ pub struct Parts {
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
         let Parts { slos, has_all_slos, pace, delay, state, source, store, .. } = parts;
-        let Parts { desk, press, counter, problems, gate, gauges, published, .. } = parts;
+        let Parts { desk, press, counter, power, problems, gate, gauges, published, .. } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -116,6 +120,7 @@ impl Evaluation {
             pending,
             untold: Vec::new(),
             counter,
+            power,
             problems,
             gate,
             gauges,
@@ -257,7 +262,7 @@ impl Evaluation {
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
         self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
-        Seen { pieces, starts, distributions: self.distributions(instant).await }
+        Seen { pieces, starts, distributions: self.distributions(instant).await, minutes: Vec::new() }
     }
 
     /// Reads whole histograms when it is time: after the counts, for which nothing else has to wait.
@@ -282,7 +287,8 @@ impl Evaluation {
     }
 
     /// One tick: count, judge, write, show, tell.
-    async fn step(&mut self, seen: Seen, instant: Timestamp) {
+    async fn step(&mut self, mut seen: Seen, instant: Timestamp) {
+        seen.minutes = self.power.minutes();
         let state = mem::take(&mut self.state);
         let (state, effects) = tick::tick(state, &self.plan, seen, instant);
         self.state = state;
@@ -329,12 +335,14 @@ impl Evaluation {
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let report = self.press.report();
         self.problems.replace(Origin::Rules, report.problems, instant);
+        let (found, power) = self.power.found();
+        self.problems.replace(Origin::Power, found, instant);
         let checks = Checks {
             source: self.source_check.clone(),
             ledger: self.ledger_check.clone(),
             rules: report.rules,
             notify: self.counter.check(),
-            power: Check::Off,
+            power,
         };
         self.published.store(Arc::new(snapshot(&self.state, instant, self.problems.listed(), checks)));
     }
@@ -369,6 +377,7 @@ mod tests {
             desk: Backfill::build(&config, &registry).unwrap().1,
             press: Publisher::build(&config).unwrap().1,
             counter: Counter::default(),
+            power: crate::daemon::measure::build(&config.power).1,
             problems: Problems::default(),
             gate: Arc::new(Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap()),
             gauges: Gauges::build(&registry).unwrap(),

@@ -6,6 +6,7 @@ mod deliver;
 mod evaluate;
 mod gauges;
 mod inquiry;
+mod measure;
 mod problems;
 mod publish;
 mod renew;
@@ -26,6 +27,7 @@ use crate::daemon::backfill::Backfill;
 use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
+use crate::daemon::measure::Measurement;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::publish::Publisher;
 use crate::daemon::source::{Source, Watch};
@@ -48,6 +50,7 @@ pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
     publisher: Option<Publisher>,
+    measurement: Measurement,
     watches: Vec<Watch>,
     post: Post,
     listener: web::Listener,
@@ -97,7 +100,10 @@ impl Daemon {
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let site = web::Site::new(&config.web, gate.clone(), published.clone(), post.record.clone(), registry)?;
+        let (measurement, power) = measure::build(&config.power);
+        let told =
+            web::Told { snapshot: published.clone(), deliveries: post.record.clone(), energy: power.published() };
+        let site = web::Site::new(&config.web, gate.clone(), told, registry)?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -117,12 +123,13 @@ impl Daemon {
             desk,
             press,
             counter: post.counter(),
+            power,
             problems,
             gate,
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, backfill, publisher, watches, post, listener, site, published })
+        Ok(Daemon { evaluation, backfill, publisher, measurement, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -137,7 +144,7 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, publisher, watches, post, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, publisher, measurement, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -145,6 +152,7 @@ impl Daemon {
         }
         post.start(&mut loops, &stop);
         loops.spawn(evaluation.run(stop.clone()));
+        loops.spawn(measurement.run(stop.clone()));
         if let Some(backfill) = backfill {
             loops.spawn(backfill.run(stop.clone()));
         }

@@ -27,6 +27,8 @@ pub enum Origin {
     Rules,
     /// Who may ask us, and who else can.
     Gate,
+    /// Meters that cannot be read.
+    Power,
 }
 
 /// The problems of every origin.

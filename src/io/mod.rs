@@ -5,6 +5,7 @@ pub mod clock;
 pub mod files;
 pub mod http;
 pub mod notify;
+pub mod power;
 pub mod prometheus;
 pub mod scrape;
 pub mod store;

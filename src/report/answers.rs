@@ -10,7 +10,7 @@ use crate::report::json::{self, Count, Length};
 use crate::report::number::{DECIMALS, FINE, rounded};
 use crate::report::snapshot::{Listed, Snapshot};
 use crate::tick::{Standing, Word};
-use crate::units::{About, BurnRate, Problem, SloId, Timestamp};
+use crate::units::{About, BurnRate, Problem, SloId, Timestamp, Watts};
 
 /// Which SLOs are asked for; the default is all.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,8 +83,8 @@ pub fn notifications(deliveries: &[Delivery]) -> json::Notifications {
         json::Notification {
             id: notice.id.clone(),
             kind: notice.news.kind().name().to_string(),
-            service: Some(notice.subject.service.clone()),
-            slo: Some(notice.subject.slo.clone()),
+            service: of_slo(notice, &notice.subject.service),
+            slo: of_slo(notice, &notice.subject.slo),
             channel: channel.to_string(),
             at: notice.at.to_string(),
             state: state.name().to_string(),
@@ -102,7 +102,7 @@ pub fn notifications(deliveries: &[Delivery]) -> json::Notifications {
 impl json::Notice {
     /// A notice as programs read it.
     pub fn of(notice: &Notice) -> json::Notice {
-        let Notice { id, news, at, because, subject, figures } = notice;
+        let Notice { id, news, at, because, subject, figures, power } = notice;
         let changed = |severity: budget::Severity, what: What| json::Changed {
             severity: severity.name().to_string(),
             state: what.name().to_string(),
@@ -113,8 +113,8 @@ impl json::Notice {
             id: id.clone(),
             kind: news.kind().name().to_string(),
             at: at.to_string(),
-            service: Some(subject.service.clone()),
-            slo: Some(subject.slo.clone()),
+            service: of_slo(notice, &subject.service),
+            slo: of_slo(notice, &subject.slo),
             because: because.clone(),
             threshold: match news {
                 News::BudgetConsumed { threshold } => Some(*threshold),
@@ -125,12 +125,27 @@ impl json::Notice {
                 News::NoData { released: Some(severity) } => Some(changed(*severity, What::Released)),
                 _ => None,
             },
-            budget: json::Spent { consumed: share(figures.consumed), remaining: share(figures.remaining) },
-            burn: figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect(),
+            budget: power
+                .is_none()
+                .then(|| json::Spent { consumed: share(figures.consumed), remaining: share(figures.remaining) }),
+            burn: power
+                .is_none()
+                .then(|| figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect()),
+            power: power.map(|power| json::Drawn {
+                state: if *news == (News::PowerAbove { recovered: true }) { "recovered" } else { "above" }.into(),
+                mean_watts: rounded(power.mean.get(), DECIMALS),
+                peak_watts: share(power.peak.map(Watts::get)),
+                limit_watts: power.limit.get(),
+            }),
             labels: subject.labels.clone(),
             links: json::Links { runbook: subject.runbook.clone() },
         }
     }
+}
+
+/// A word of the SLO that a notice is about; `None` where it is about the host.
+fn of_slo(notice: &Notice, word: &str) -> Option<String> {
+    notice.power.is_none().then(|| word.to_string())
 }
 
 /// How the daemon is.
@@ -259,6 +274,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::alerts::Drawn;
     use crate::report::example;
 
     fn as_value(answer: impl serde::Serialize) -> Value {
@@ -404,6 +420,20 @@ mod tests {
             "because": "somebody ran `burnwatch notify test`: nothing happened",
             "budget": {"consumed": 1.0046, "remaining": -0.0046}, "burn": {"1h": 1.5, "6h": 0.9},
             "labels": {"tier": "1"}, "links": {"runbook": "https://wiki.example.com/checkout"},
+        });
+        assert_eq!(as_value(json::Notice::of(&notice)), expected);
+    }
+
+    #[test]
+    fn a_notice_of_the_host_has_power_in_place_of_a_budget() {
+        let watts = |watts| Watts::new(watts).unwrap();
+        let power = Drawn { mean: watts(231.0), peak: None, limit: watts(200.0) };
+        let news = News::PowerAbove { recovered: true };
+        let notice = Notice::of_host("here", news, example::noon(), "why".into(), power);
+        let expected = json!({
+            "version": 1, "id": notice.id, "kind": "power_above", "at": "2026-11-20T12:00:00Z", "service": null, "slo": null,
+            "because": "why", "labels": {"host": "here"}, "links": {},
+            "power": {"state": "recovered", "mean_watts": 231.0, "peak_watts": null, "limit_watts": 200.0},
         });
         assert_eq!(as_value(json::Notice::of(&notice)), expected);
     }

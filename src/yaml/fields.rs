@@ -6,7 +6,7 @@ use std::fmt;
 use std::mem;
 use std::str::FromStr;
 
-use crate::units::{ObjectiveError, Place, Problem, SpanError, WindowError, nearest};
+use crate::units::{ObjectiveError, Place, Problem, SpanError, WattsError, WindowError, nearest};
 use crate::yaml::{Entry, Node, NumberError, Value};
 
 /// An error that knows what to write instead.
@@ -27,6 +27,12 @@ impl Remedy for SpanError {
 }
 
 impl Remedy for WindowError {
+    fn remedy(&self) -> String {
+        self.remedy()
+    }
+}
+
+impl Remedy for WattsError {
     fn remedy(&self) -> String {
         self.remedy()
     }

@@ -79,14 +79,18 @@ impl Client {
         Ok(client)
     }
 
-    /// This client for one page only, asked for with `params`: errors name its whole address, and of its answers at most
-    /// `max_body` bytes are read after decompression.
-    pub fn of_one_page(self, params: &[(String, String)], max_body: usize) -> Client {
-        let mut url = self.url;
+    /// This client for one page only: errors name its whole address, and of its answers at most `max_body` bytes are
+    /// read after decompression.
+    pub fn of_one_page(self, max_body: usize) -> Client {
+        Client { origin: self.url.to_string(), max_body, ..self }
+    }
+
+    /// This client, with `params` behind its address.
+    pub fn with_params(mut self, params: &[(String, String)]) -> Client {
         if !params.is_empty() {
-            url.query_pairs_mut().extend_pairs(params);
+            self.url.query_pairs_mut().extend_pairs(params);
         }
-        Client { origin: url.to_string(), url, max_body, ..self }
+        self
     }
 
     /// This client, reading at most `max_body` bytes of an answer.

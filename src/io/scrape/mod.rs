@@ -49,7 +49,7 @@ pub struct Scrape {
 impl Scraper {
     /// Reads the files that `target` names, so that a wrong one is known at start.
     pub fn build(target: &Target) -> Result<Scraper, Error> {
-        let client = http::Client::build(&target.http)?.of_one_page(&target.params, LARGEST_BODY);
+        let client = http::Client::build(&target.http)?.with_params(&target.params).of_one_page(LARGEST_BODY);
         Ok(Scraper { client, labels: target.labels.clone() })
     }
 

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::io::web::Site;
-use crate::io::web::parameters::{Named, Parameters};
 use crate::io::web::openapi::{Limited, NoSlo, Parametrized};
+use crate::io::web::parameters::{Named, Parameters};
 use crate::io::web::refusal::Refusal;
 use crate::report::{self, json};
 
@@ -93,4 +93,12 @@ pub async fn notifications(
     // Whoever held it last has only noted something; what is there is whole.
     let deliveries = site.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Json(report::notifications(deliveries.deliveries())))
+}
+
+/// What the host draws, and what it has drawn.
+#[utoipa::path(get, path = "/api/v1/energy", tag = "energy",
+    responses((status = 200, body = json::Energy), Parametrized, Limited))]
+pub async fn energy(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Energy>, Refusal> {
+    parameters.none()?;
+    Ok(Json(report::energy::answer(&site.energy.load())))
 }

@@ -1,4 +1,5 @@
-//! `/metrics`: what the snapshot holds encoded, then what the daemon tells of itself; and the count of requests.
+//! `/metrics`: what the snapshot holds encoded, what the meters said last, then what the daemon tells of itself; and the
+//! count of requests.
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::io::clock::{self, Stopwatch};
 use crate::io::web::openapi::Entered;
 use crate::io::web::{Site, process};
 use crate::promql::names;
+use crate::report;
 use crate::units::Timestamp;
 
 /// The path of all requests that have no route, so that nobody makes up series.
@@ -61,8 +63,15 @@ pub async fn counted(State(site): State<Site>, request: Request, next: Next) -> 
 pub async fn metrics(State(site): State<Site>) -> Response {
     let mut families = site.registry.gather();
     families.extend(process::families(Path::new("/proc/self"), site.requests.started));
-    let mut text = site.snapshot().metrics.clone();
+    let mut text = site.snapshot().metrics.clone() + &report::energy::text(&site.energy.load());
     // Encoding fails only for families without a name or without series, and there are none.
     _ = TextEncoder::new().encode_utf8(&families, &mut text);
     ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
+}
+
+/// The energy metrics alone.
+#[utoipa::path(get, path = "/metrics/energy", tag = "metrics",
+    responses((status = 200, body = String, content_type = "text/plain"), Entered))]
+pub async fn energy(State(site): State<Site>) -> Response {
+    ([(CONTENT_TYPE, TEXT_FORMAT)], report::energy::text(&site.energy.load())).into_response()
 }

@@ -31,7 +31,7 @@ use prometheus::Registry;
 use crate::io::web::metrics::Requests;
 use crate::io::web::rate::Limits;
 use crate::outbox::Record;
-use crate::report::Snapshot;
+use crate::report::{Energy, Snapshot};
 
 pub use config::{Config, Rate};
 pub use gate::Gate;
@@ -61,11 +61,20 @@ pub async fn bind(listen: &str) -> Result<Listener, Error> {
     })
 }
 
-/// What is served: the latest snapshot, and the metrics that the parts of the daemon keep of themselves; and to whom.
+/// What there is to tell, as its owners keep it.
+#[derive(Default)]
+pub struct Told {
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    pub deliveries: Arc<Mutex<Record>>,
+    pub energy: Arc<ArcSwap<Energy>>,
+}
+
+/// What is served, with the metrics that the parts of the daemon keep of themselves; and to whom.
 #[derive(Clone)]
 pub struct Site {
     published: Arc<ArcSwap<Snapshot>>,
     deliveries: Arc<Mutex<Record>>,
+    energy: Arc<ArcSwap<Energy>>,
     registry: Registry,
     requests: Requests,
     gate: Arc<Gate>,
@@ -76,18 +85,23 @@ pub struct Site {
 
 impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
-    pub fn new(
-        config: &Config,
-        gate: Arc<Gate>,
-        published: Arc<ArcSwap<Snapshot>>,
-        deliveries: Arc<Mutex<Record>>,
-        registry: Registry,
-    ) -> Result<Site, prometheus::Error> {
+    pub fn new(config: &Config, gate: Arc<Gate>, told: Told, registry: Registry) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
+        let Told { snapshot, deliveries, energy } = told;
         let limits = config.rate_limit.map(|rate| Arc::new(Limits::of(rate)));
         let trusted_proxies = config.trusted_proxies.as_slice().into();
         let stopping = Arc::default();
-        Ok(Site { published, deliveries, registry, requests, gate, limits, trusted_proxies, stopping })
+        Ok(Site {
+            published: snapshot,
+            deliveries,
+            energy,
+            registry,
+            requests,
+            gate,
+            limits,
+            trusted_proxies,
+            stopping,
+        })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.

@@ -51,9 +51,12 @@ pub enum NoSlo {
 }
 
 #[derive(OpenApi)]
-#[openapi(info(title = "burnwatch", description = "Error budgets, counted exactly. Moments are RFC 3339 in UTC, ratios 0 to 1, \
+#[openapi(info(
+    title = "burnwatch",
+    description = "Error budgets, counted exactly. Moments are RFC 3339 in UTC, ratios 0 to 1, \
     unknown numbers null. A refusal is `{\"error\":{\"code\":...,\"message\":...}}`. Limited answers carry X-RateLimit-Limit, \
-    X-RateLimit-Remaining and X-RateLimit-Reset."))]
+    X-RateLimit-Remaining and X-RateLimit-Reset."
+))]
 struct Description;
 
 /// The description as it is sent.
@@ -68,9 +71,11 @@ pub fn described_routes() -> Router<Site> {
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready_too))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics::energy))
         .routes(routes!(api::slos))
         .routes(routes!(api::slo))
         .routes(routes!(api::history))
+        .routes(routes!(api::energy))
         .routes(routes!(api::alerts))
         .routes(routes!(api::problems))
         .routes(routes!(api::notifications))

@@ -148,7 +148,8 @@ impl Door {
             }
         });
         // The line has the limits of time.
-        let connection = http1::Builder::new().max_buf_size(MAX_HEAD).header_read_timeout(None).serve_connection(line, answer);
+        let connection =
+            http1::Builder::new().max_buf_size(MAX_HEAD).header_read_timeout(None).serve_connection(line, answer);
         let mut connection = pin!(connection);
         tokio::select! {
             // An error is a caller who left, or asked what is no HTTP and was told so.

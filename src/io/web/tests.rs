@@ -12,7 +12,8 @@ use crate::report::{Check, example};
 fn site(snapshot: Snapshot) -> Site {
     let config = Config { rate_limit: None, ..Config::default() };
     let gate = Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap();
-    Site::new(&config, gate.into(), Arc::new(ArcSwap::from_pointee(snapshot)), Arc::default(), Registry::new()).unwrap()
+    let told = Told { snapshot: Arc::new(ArcSwap::from_pointee(snapshot)), ..Told::default() };
+    Site::new(&config, gate.into(), told, Registry::new()).unwrap()
 }
 
 async fn asked(site: &Site, method: &str, path: &str) -> (u16, String) {
@@ -35,7 +36,9 @@ fn message(code: &str, message: &str) -> Value {
 #[tokio::test]
 async fn every_documented_path_answers() {
     let probes = ["/health", "/health/live", "/health/ready", "/-/healthy", "/-/ready"];
-    for path in probes.into_iter().chain(["/api/v1/alerts", "/api/v1/problems", "/api/v1/notifications"]) {
+    for path in
+        probes.into_iter().chain(["/api/v1/alerts", "/api/v1/problems", "/api/v1/notifications", "/api/v1/energy"])
+    {
         assert_eq!(got(path).await.0, 200, "{path}");
     }
     assert_eq!(got("/api/v1/slos").await.1["slos"].as_array().map(Vec::len), Some(3));

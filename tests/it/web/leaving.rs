@@ -87,7 +87,8 @@ fn a_stop_under_load_cuts_nobody_off_who_was_heard() {
         let mut reader = BufReader::with_capacity(1 << 20, slow);
         let head = String::from_utf8(began.to_vec()).unwrap();
         let (head, body) = head.split_once("\r\n\r\n").unwrap();
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(String::from));
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(String::from));
         let length: usize = length.unwrap().parse().unwrap();
         let mut read = body.len();
         // Two seconds: less than a stop waits.
@@ -96,7 +97,8 @@ fn a_stop_under_load_cuts_nobody_off_who_was_heard() {
             let chunk = reader.by_ref().take(length as u64 / 20);
             read += std::io::copy(&mut { chunk }, &mut std::io::sink()).unwrap_or_default() as usize;
         }
-        read += std::io::copy(&mut reader.take((length - read) as u64), &mut std::io::sink()).unwrap_or_default() as usize;
+        read +=
+            std::io::copy(&mut reader.take((length - read) as u64), &mut std::io::sink()).unwrap_or_default() as usize;
         (read, length)
     });
     let status = daemon.stop();

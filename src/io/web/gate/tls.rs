@@ -74,8 +74,11 @@ impl Tls {
             _ => None,
         };
         if let Some(wrong) = wrong {
-            let remedy = "write RequireAndVerifyClientCert or VerifyClientCertIfGiven beside a client_ca_file, or neither";
-            fields.problems.push(Problem::error("client_auth_type", format!("client_auth_type {wrong}"), remedy).at(place));
+            let remedy =
+                "write RequireAndVerifyClientCert or VerifyClientCertIfGiven beside a client_ca_file, or neither";
+            fields
+                .problems
+                .push(Problem::error("client_auth_type", format!("client_auth_type {wrong}"), remedy).at(place));
         }
         let least = fields.choice("min_version", &VERSIONS).unwrap_or(12);
         let most = fields.choice("max_version", &VERSIONS).unwrap_or(13);
@@ -94,12 +97,22 @@ impl Tls {
         let versions = versions.map(|(_, version)| version).collect();
         let is_right = problems.len() == before;
         let (cert_file, key_file) = (cert_file?, key_file?);
-        is_right.then_some(Tls { cert_file, key_file, client_ca_file, client_auth, versions, is_order_ours: is_order_ours.unwrap_or(true) })
+        is_right.then_some(Tls {
+            cert_file,
+            key_file,
+            client_ca_file,
+            client_auth,
+            versions,
+            is_order_ours: is_order_ours.unwrap_or(true),
+        })
     }
 
     /// The files that it depends on.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.cert_file), Some(&self.key_file), self.client_ca_file.as_ref()].into_iter().flatten().map(|path| &**path)
+        [Some(&self.cert_file), Some(&self.key_file), self.client_ca_file.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|path| &**path)
     }
 
     /// What the files make of it, or the first thing that is wrong with them.
@@ -108,7 +121,8 @@ impl Tls {
         let chain = certificates(&self.cert_file)?;
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key_file)?);
         let key = key.map_err(|_| unusable(&self.key_file, "holds no PEM key"))?;
-        let unusable_here = |error: &dyn std::fmt::Display| unusable(&self.cert_file, &format!("cannot be used: {error}"));
+        let unusable_here =
+            |error: &dyn std::fmt::Display| unusable(&self.cert_file, &format!("cannot be used: {error}"));
         let server = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&self.versions);
         let server = server.map_err(|error| unusable_here(&error))?;
         let server = match (&self.client_ca_file, self.client_auth) {
@@ -128,7 +142,9 @@ impl Tls {
         };
         let key_file = self.key_file.display();
         let mut server = server.with_single_cert(chain, key).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => unusable(&self.cert_file, &format!("is not for the key in {key_file}")),
+            rustls::Error::InconsistentKeys(_) => {
+                unusable(&self.cert_file, &format!("is not for the key in {key_file}"))
+            }
             error => unusable_here(&error),
         })?;
         server.ignore_client_order = self.is_order_ours;
