@@ -305,6 +305,8 @@ impl Evaluation {
 
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
+        let failing: Vec<Problem> = self.desk.failing.borrow().values().cloned().collect();
+        self.problems.replace(Origin::Backfill, failing, instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let problems = self.problems.listed();
         let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());

@@ -8,18 +8,16 @@ use burnwatch::units::Timestamp;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::stand::past::{Past, SCRAPE, Trouble, scenarios};
+use crate::stand::past::{EXACT, Past, SCRAPE, Trouble, declared, scenarios};
 use crate::stand::{Daemon, Prometheus, Victoria, eventually};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
+const ALL: [&str; 3] = ["availability", "latency", "up"];
+
 /// A machine that is busy with other tests takes its time.
 const READ: Duration = Duration::from_secs(300);
-
-/// What is counted request by request.
-const EXACT: [&str; 2] = ["availability", "latency"];
-const ALL: [&str; 3] = ["availability", "latency", "up"];
 
 const EVALUATE: &str = "{ every: 5s, delay: 1s, scrape_interval: 60s, shortest_window: 5m, no_data_after: 1h }";
 
@@ -56,49 +54,9 @@ fn pasts() -> Vec<Past> {
     vec![calm, eventful, trickle]
 }
 
-/// An SLO file of these SLIs of each past, over so many days.
-fn slos(pasts: &[Past], days: i64, slis: &[&str]) -> String {
-    let slo = |sli: &&str, job: &str| {
-        let (objective, counted) = match *sli {
-            "availability" => (
-                99,
-                format!(
-                    "bad: 'http_requests_total{{job=\"{job}\",code=~\"5..\"}}', total: 'http_requests_total{{job=\"{job}\"}}'"
-                ),
-            ),
-            "latency" => (95, format!("histogram: 'http_request_duration_seconds{{job=\"{job}\"}}', under: 200ms")),
-            _ => (99, format!("up: 'up{{job=\"{job}\"}}'")),
-        };
-        format!("- {{ name: {job}-{sli}, objective: {objective}%, sli: {{ {counted} }} }}\n")
-    };
-    let of = |past: &Past| slis.iter().map(|sli| slo(sli, &past.job)).collect::<String>();
-    format!("service: shop\nwindow: {days}d\nslos:\n{}", pasts.iter().map(of).collect::<String>())
-}
-
 #[track_caller]
 fn moment(value: &Value) -> i64 {
     Timestamp::parse(value.as_str().unwrap()).unwrap().as_millis() / 1_000
-}
-
-/// How much of the past the daemon still has to read, in seconds; `None` before it says.
-fn remaining(daemon: &Daemon) -> Option<f64> {
-    let metrics = daemon.text("/metrics");
-    let line = metrics.lines().find(|line| line.starts_with("burnwatch_backfill_remaining_seconds "));
-    line?.rsplit(' ').next()?.parse().ok()
-}
-
-fn backfilling(daemon: &Daemon) -> usize {
-    let problems = daemon.get("/api/v1/problems");
-    problems["problems"].as_array().unwrap().iter().filter(|problem| problem["code"] == "backfilling").count()
-}
-
-#[track_caller]
-fn wait_read(daemon: &Daemon, slos: usize) {
-    let counted = || {
-        daemon.get("/api/v1/slos")["slos"].as_array().unwrap().iter().filter(|slo| slo["from"] != Value::Null).count()
-    };
-    eventually("every SLO is counted", READ, counted, |counted| *counted == slos);
-    eventually("the past is read", READ, || backfilling(daemon), |count| *count == 0);
 }
 
 /// That every number is the truth of the time that it is said to be of.
@@ -125,9 +83,9 @@ fn assert_true(daemon: &Daemon, past: &Past, days: i64) {
 fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads() {
     let pasts = pasts();
     let mut prometheus = Prometheus::remembering(&pasts);
-    let mut daemon = Daemon::ready(&prometheus, EVALUATE, &slos(&pasts, 3, &ALL));
+    let mut daemon = Daemon::ready(&prometheus, EVALUATE, &declared(&pasts, 3, &ALL));
     let is_begun = |left: &Option<f64>| left.is_some_and(|left| left > 0.0 && left < 9.0 * 3.0 * DAY as f64 - 600.0);
-    eventually("some of it is read", READ, || remaining(&daemon), is_begun);
+    eventually("some of it is read", READ, || daemon.past_left(), is_begun);
     // The rest has to wait, and what was read is written.
     prometheus.kill();
     let written = || {
@@ -138,9 +96,9 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
     daemon.kill();
     prometheus.start();
     daemon.start();
-    let left = eventually("it reads on", READ, || remaining(&daemon), |left| left.is_some_and(|left| left > 0.0));
+    let left = eventually("it reads on", READ, || daemon.past_left(), |left| left.is_some_and(|left| left > 0.0));
     assert!(is_begun(&left), "{left:?} of all is left");
-    wait_read(&daemon, 9);
+    daemon.wait_past_read(9);
 
     for past in &pasts {
         assert_true(&daemon, past, 3);
@@ -158,9 +116,9 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
 
     // And a longer window reads the rest.
     assert!(daemon.stop().success(), "{}", daemon.output());
-    daemon.declare(&slos(&pasts, 4, &ALL));
+    daemon.declare(&declared(&pasts, 4, &ALL));
     daemon.start();
-    wait_read(&daemon, 9);
+    daemon.wait_past_read(9);
     let slo = daemon.slo("shop", "calm-availability");
     let calm = &pasts[0];
     // Its processes began 20 s before the first scrape, so what they had served by then counts too.
@@ -179,9 +137,9 @@ fn months(seeds: &[u64]) -> Vec<Past> {
 
 #[track_caller]
 fn assert_read_to_the_event(url: &str, pasts: &[Past]) {
-    let mut daemon = Daemon::configured(url, EVALUATE, &slos(pasts, 30, &EXACT), Path::new("burnwatch.db"));
+    let mut daemon = Daemon::configured(url, EVALUATE, &declared(pasts, 30, &EXACT), Path::new("burnwatch.db"));
     daemon.start();
-    wait_read(&daemon, EXACT.len() * pasts.len());
+    daemon.wait_past_read(EXACT.len() * pasts.len());
     pasts.iter().for_each(|past| assert_true(&daemon, past, 30));
 }
 

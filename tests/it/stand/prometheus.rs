@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stand::past::{Blocks, Past, SCRAPE};
+use crate::stand::past::{Past, SCRAPE, store};
 use crate::stand::process::Process;
 use crate::stand::{Daemon, Service, eventually, http};
 
@@ -39,7 +39,7 @@ impl Prometheus {
     /// Running, with a past that it never scraped and no targets.
     pub fn remembering(pasts: &[Past]) -> Prometheus {
         let mut prometheus = Prometheus::stopped("10y", SCRAPE as u64);
-        Blocks::of(pasts).store(&prometheus.path("data"));
+        store(pasts, &prometheus.path("data"));
         prometheus.start();
         prometheus
     }
@@ -96,6 +96,23 @@ impl Prometheus {
             .arg("--log.level=warn");
         let process = Process::start(&mut command, &self.path("output"));
         self.process.insert(process.expect("install prometheus: tests/run does")).wait_ready(self.port, "/-/ready");
+    }
+
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// From now on it logs every query, a line of JSON each, in the file that is returned.
+    #[track_caller]
+    pub fn log_queries(&self) -> PathBuf {
+        let (config, log) = (self.path("prometheus.yml"), self.path("queries"));
+        let text = fs::read_to_string(&config).unwrap();
+        let logging = text.replace("global: {", &format!("global: {{ query_log_file: {},", log.display()));
+        fs::write(config, logging).unwrap();
+        let (status, said) = http::post(self.port, "/-/reload", "").unwrap();
+        assert_eq!(status, 200, "{said}");
+        log
     }
 
     /// The result of an instant query, now.
