@@ -197,7 +197,9 @@ fn moment<E: serde::de::Error>(seconds: f64) -> Result<Timestamp, E> {
 }
 
 fn number<E: serde::de::Error>(text: &str) -> Result<f64, E> {
-    text.parse().map_err(|_| E::custom(format_args!("{text:?} is not a value")))
+    // Most counters are whole numbers, and those are read in a quarter of the time.
+    let whole = text.parse::<u32>().map(f64::from);
+    whole.or_else(|_| text.parse()).map_err(|_| E::custom(format_args!("{text:?} is not a value")))
 }
 
 /// The milliseconds that a float holds exactly.
@@ -210,13 +212,15 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 /// The result of a query, which must be of the kind `wanted`.
 fn result(body: &[u8], wanted: &'static str) -> Result<Vec<Found>, Error> {
     let other = |found: String| Error::OtherKind { found, wanted };
-    match serde_json::from_slice::<Envelope<Data<Vec<Found>>>>(body) {
+    // Once for all of it, not once for each of its million texts.
+    let body = str::from_utf8(body).map_err(|error| unreadable(error.to_string()))?;
+    match serde_json::from_str::<Envelope<Data<Vec<Found>>>>(body) {
         Ok(envelope) => match whole(envelope)? {
             Data { result_type, result } if result_type == wanted => Ok(result),
             Data { result_type, .. } => Err(other(result_type)),
         },
         // What another kind looks like is known only now: a scalar is no list of series.
-        Err(error) => Err(match serde_json::from_slice::<Envelope<Data<IgnoredAny>>>(body) {
+        Err(error) => Err(match serde_json::from_str::<Envelope<Data<IgnoredAny>>>(body) {
             Ok(Envelope { data: Some(data), .. }) if data.result_type != wanted => other(data.result_type),
             _ => unreadable(error.to_string()),
         }),

@@ -111,11 +111,6 @@ impl Daemon {
         self.process.take().expect("a daemon that runs").terminate(STOP)
     }
 
-    /// Its process, while it runs.
-    pub fn id(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::id)
-    }
-
     /// Where it listens.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)

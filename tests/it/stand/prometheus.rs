@@ -86,6 +86,15 @@ impl Prometheus {
 
     /// Starts it (again) and returns when it answers.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, refusing queries that read more samples.
+    pub fn start_reading_at_most(&mut self, samples: usize) {
+        self.start_with(&[format!("--query.max-samples={samples}")]);
+    }
+
+    fn start_with(&mut self, more: &[String]) {
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", self.path("prometheus.yml").display()))
@@ -93,7 +102,8 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
             .args(["--web.enable-lifecycle", "--web.enable-admin-api", "--enable-feature=native-histograms"])
             .arg(format!("--storage.tsdb.retention.time={}", self.retention))
-            .arg("--log.level=warn");
+            .args(["--web.enable-remote-write-receiver", "--log.level=warn"])
+            .args(more);
         let process = Process::start(&mut command, &self.path("output"));
         self.process.insert(process.expect("install prometheus: tests/run does")).wait_ready(self.port, "/-/ready");
     }
@@ -101,6 +111,13 @@ impl Prometheus {
     /// Its process, while it runs.
     pub fn id(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
+    }
+
+    /// Remembers what was written for it, of moments after all that it remembers already.
+    #[track_caller]
+    pub fn remember(&self, written: &[u8]) {
+        let (status, said) = http::post(self.port, "/api/v1/write", written).unwrap();
+        assert_eq!(status, 204, "{said}");
     }
 
     /// From now on it logs every query, a line of JSON each, in the file that is returned.
@@ -190,6 +207,17 @@ mod tests {
         check("http_request_duration_seconds_count", 100.0);
         check("shop_open", 1.0);
         assert_eq!(prometheus.number("nothing_of_that_name"), None);
+    }
+
+    #[test]
+    fn logs_what_it_is_asked_in_its_own_process() {
+        let prometheus = Prometheus::scraping_every(1);
+        let log = prometheus.log_queries();
+        prometheus.query("vector(42)");
+        let logged = || fs::read_to_string(&log).unwrap_or_default();
+        eventually("the query is logged", CATCH_UP, logged, |logged| logged.contains("vector(42)"));
+        let command = fs::read_to_string(format!("/proc/{}/cmdline", prometheus.id().unwrap())).unwrap();
+        assert!(command.starts_with("prometheus"), "{command}");
     }
 
     #[test]
