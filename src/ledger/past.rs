@@ -135,7 +135,8 @@ impl Past {
         if to != self.reach() || stretch.steps.is_empty() {
             return BTreeMap::new();
         }
-        let days: Vec<Day> = stretch.steps.iter().map(|step| day(step.at)).collect();
+        let mut days: Vec<Day> = stretch.steps.iter().map(|step| day(step.at)).collect();
+        days.dedup();
         self.append(stretch);
         self.join_what_fits();
         days.into_iter().map(|day| (day, packed(&self.stretches_of(day)))).collect()

@@ -219,7 +219,7 @@ fn an_slo_that_goes_and_comes_back_or_is_written_anew_keeps_what_can_be_kept() {
     // Until traffic has come that nobody counted for the one that is gone.
     let last = moment(&written_anew["to"]);
     let to = || moment(&daemon.slo("shop", "troubled-availability")["to"]);
-    eventually("another scrape", Duration::from_secs(90), to, |to| to / SCRAPE > last / SCRAPE + 1);
+    eventually("another scrape", READ, to, |to| to / SCRAPE > last / SCRAPE);
     assert!(daemon.stop().success(), "{}", daemon.output());
     daemon.declare(&all);
     daemon.start();

@@ -65,9 +65,11 @@ fn read(prometheus: &Prometheus, pasts: &[Past]) -> Took {
     let began = Instant::now();
     wait_left(&daemon, |left| left == 0.0);
     let wall = began.elapsed().as_secs_f64();
+    let reader = Some(cpu(holder(&daemon)) - of_daemon);
+    let took = Took { wall, reader, prometheus: cpu(prometheus.id()) - of_prometheus };
     daemon.wait_past_read(pasts.len() * EXACT.len());
     assert!(!daemon.output().contains("cannot be read now"), "{}", daemon.output());
-    Took { wall, reader: Some(cpu(holder(&daemon)) - of_daemon), prometheus: cpu(prometheus.id()) - of_prometheus }
+    took
 }
 
 /// The process that holds its ledger, which the lock beside that names.
