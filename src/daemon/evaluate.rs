@@ -332,6 +332,8 @@ impl Evaluation {
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
         self.problems.replace(Origin::Gate, self.gate.problems(), instant);
+        let failing: Vec<Problem> = self.desk.failing.borrow().values().cloned().collect();
+        self.problems.replace(Origin::Backfill, failing, instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
         let report = self.press.report();
         self.problems.replace(Origin::Rules, report.problems, instant);

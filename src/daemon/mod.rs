@@ -20,6 +20,7 @@ use std::time::Duration;
 use ::prometheus::Registry;
 use anyhow::{anyhow, bail};
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,7 @@ use crate::slos::{self, Slo};
 use crate::tick::State;
 use crate::units::{Problem, Severity};
 
+pub use backfill::Progress;
 pub use config::{Config, Log, LogFormat, Overrides};
 pub use inquiry::Inquiry;
 pub use publish::Dashboards;
@@ -140,6 +142,11 @@ impl Daemon {
     /// What is known, after each tick anew.
     pub fn published(&self) -> Arc<ArcSwap<Snapshot>> {
         self.published.clone()
+    }
+
+    /// How far the past is read; `None` where the source remembers none.
+    pub fn progress(&self) -> Option<watch::Receiver<Progress>> {
+        self.backfill.as_ref().map(Backfill::progress)
     }
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.

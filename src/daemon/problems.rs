@@ -21,6 +21,8 @@ pub enum Origin {
     Samples,
     /// What is to be known of what was before accounts were opened.
     Past,
+    /// Whose past cannot be read.
+    Backfill,
     /// Channels that cannot be used.
     Notify,
     /// What keeps rule files and dashboards from being written, or rules from being run.

@@ -4,7 +4,7 @@
 //! and counts nothing. A series never seen counts its first value only when it is proved newborn, else that value is
 //! where counting starts. Never knows what an SLO makes of the counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::memory::{Last, Memory};
 use crate::ledger::row::{Side, parts};
@@ -120,7 +120,8 @@ pub fn book(memory: &mut Memory, answer: &Answer) -> Booking {
     }
     memory.watermark = answer.until;
     for seen in &mut booking.seen {
-        seen.sort_unstable();
+        // Stable, for that is quick with runs that ascend, one of each series.
+        seen.sort();
         seen.dedup();
     }
     booking
@@ -202,6 +203,7 @@ fn count(
     let baseline_until = (known.is_none() && !newborn).then_some(memory.watermark);
     let target = target_id(&series.labels);
     let mut last = known;
+    let mut pace = series.samples.first().zip(target).map(|(first, target)| memory.pace(target, first.at));
     for sample in series.samples.iter().filter(|sample| sample.at <= answer.until) {
         if known.is_some_and(|known| sample.at <= known.at) {
             continue;
@@ -217,8 +219,8 @@ fn count(
             None => 0.0,
             Some(last) => match step(last.value, value) {
                 Step::Gain(gain) => {
-                    if let Some(target) = target {
-                        memory.pace(target, sample.at, gain);
+                    if let Some(pace) = &mut pace {
+                        pace.note(sample.at, gain);
                     }
                     gain
                 }
@@ -240,6 +242,22 @@ fn count(
     if let Some(last) = last {
         memory.lasts.insert(series.id, last);
     }
+}
+
+/// Whether a series has a sample at a moment, and when it had the one before.
+fn scrape(memory: &Memory, series: &Series, at: Timestamp) -> (bool, Option<Timestamp>) {
+    let (earlier, later) = series.samples.split_at(series.samples.partition_point(|sample| sample.at < at));
+    let next = sound(later).next().map(|sample| sample.at);
+    // What was counted before `since` was counted for others, who may not have asked for the unknown ones.
+    let remembered = || {
+        let last = memory.lasts.get(&series.id).map(|last| last.at).filter(|last| *last > memory.since);
+        last.filter(|last| next.is_some_and(|next| *last < next))
+    };
+    (next == Some(at), sound(earlier).next_back().map(|sample| sample.at).or_else(remembered))
+}
+
+fn sound(samples: &[Sample]) -> impl DoubleEndedIterator<Item = &Sample> {
+    samples.iter().filter(|sample| oddity(sample).is_none())
 }
 
 fn oddity(sample: &Sample) -> Option<&'static str> {
@@ -272,7 +290,7 @@ pub fn step(last: f64, value: f64) -> Step {
 }
 
 pub fn note_seen(series: &Series, booking: &mut Booking, route: usize) {
-    booking.seen[route].extend(series.samples.iter().filter(|sample| oddity(sample).is_none()).map(|sample| sample.at));
+    booking.seen[route].extend(sound(&series.samples).map(|sample| sample.at));
 }
 
 /// The series never seen whose first value was gained since the last answer, by proof: they or their process began
@@ -324,7 +342,7 @@ enum Proof {
 }
 
 fn proof(memory: &Memory, answer: &Answer, scrapes: &Scrapes, series: &Series) -> Proof {
-    let first = series.samples.iter().find(|sample| oddity(sample).is_none());
+    let first = sound(&series.samples).next();
     let (Some(first), Some(target)) = (first, target_id(&series.labels)) else { return Proof::None };
     let started = Target::of(&series.labels).and_then(|target| answer.starts.get(&target).copied());
     let unseen = memory.since.max(memory.watermark - FOUND_WITHIN);
@@ -346,35 +364,27 @@ fn sudden(series: &Series, value: f64) -> Problem {
     Problem::warning("sudden_series", what, "counted from here on; check whether it is a counter of one process")
 }
 
-/// The scrapes of each target that has unknown series: those at which one of its series had a sample, and another at the
-/// scrape before. That one may be remembered only: an answer does not reach back over a long gap of a target, nor beyond
-/// the start of a daemon that scrapes.
+/// The scrapes at which unknown series began, of those their target had: the ones at which another of its series had a
+/// sample, and had one at the scrape before. That one may be remembered only: an answer does not reach back over a long
+/// gap of a target, nor beyond the start of a daemon that scrapes.
 struct Scrapes(HashSet<(SeriesId, Timestamp)>);
 
 impl Scrapes {
     fn of(memory: &Memory, all: &[Series], unknown: &[&Series]) -> Scrapes {
-        let wanted: HashSet<SeriesId> = unknown.iter().filter_map(|series| target_id(&series.labels)).collect();
-        let targets = all.iter().filter_map(|series| {
-            let target = target_id(&series.labels).filter(|target| wanted.contains(target))?;
-            let samples = series.samples.iter().filter(|sample| oddity(sample).is_none());
-            let samples: Vec<Timestamp> = samples.map(|sample| sample.at).collect();
-            // What was counted before `since` was counted for others, who may not have asked for the unknown ones.
-            let last = memory.lasts.get(&series.id).map(|last| last.at).filter(|last| *last > memory.since);
-            let counted = last.filter(|last| samples.first().is_some_and(|first| last < first));
-            Some((target, counted.into_iter().chain(samples).collect::<Vec<_>>()))
+        let birth = |series: &&Series| Some((target_id(&series.labels)?, sound(&series.samples).next()?.at));
+        let mut births: HashSet<(SeriesId, Timestamp)> = unknown.iter().filter_map(birth).collect();
+        let mut targets: HashMap<SeriesId, Vec<&Series>> = births.iter().map(|(target, _)| (*target, vec![])).collect();
+        for series in all {
+            let target = target_id(&series.labels).and_then(|target| targets.get_mut(&target));
+            target.into_iter().for_each(|target| target.push(series));
+        }
+        births.retain(|(target, born)| {
+            let scrapes = targets[target].iter().map(|series| scrape(memory, series, *born));
+            let scrapes: Vec<(bool, Option<Timestamp>)> = scrapes.collect();
+            let before = scrapes.iter().filter_map(|(_, before)| *before).max();
+            before.is_some() && scrapes.contains(&(true, before))
         });
-        let targets: Vec<(SeriesId, Vec<Timestamp>)> = targets.collect();
-        let mut scraped: HashMap<SeriesId, BTreeSet<Timestamp>> = HashMap::new();
-        for (target, samples) in &targets {
-            scraped.entry(*target).or_default().extend(samples);
-        }
-        let mut going_on = HashSet::new();
-        for (target, samples) in &targets {
-            let before = |at: Timestamp| scraped[target].range(..at).next_back();
-            let pairs = samples.windows(2).filter(|pair| before(pair[1]) == Some(&pair[0]));
-            going_on.extend(pairs.map(|pair| (*target, pair[1])));
-        }
-        Scrapes(going_on)
+        Scrapes(births)
     }
 
     /// Whether a target's scrape at `born` was one at which another series went on from the scrape before.

@@ -19,10 +19,24 @@ pub struct Last {
 
 /// The largest gain per scrape that a target's series had, by clock hour: what a newborn series may plausibly bring.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Pace {
+pub struct Pace {
     hour: Timestamp,
     this_hour: f64,
     hour_before: f64,
+}
+
+const HOUR: Span = Span::hours(1);
+
+impl Pace {
+    /// Takes note of what a series of the target gained in one scrape.
+    pub fn note(&mut self, at: Timestamp, gain: f64) {
+        if at >= self.hour + HOUR {
+            let hour = at.on_grid(HOUR);
+            let adjacent = hour.since(self.hour) <= HOUR;
+            *self = Pace { hour, this_hour: 0.0, hour_before: if adjacent { self.this_hour } else { 0.0 } };
+        }
+        self.this_hour = self.this_hour.max(gain);
+    }
 }
 
 /// How far one query was answered and where each of its series stood then.
@@ -71,15 +85,9 @@ impl Memory {
         new
     }
 
-    /// Takes note of what a series of a target gained in one scrape.
-    pub fn pace(&mut self, target: SeriesId, at: Timestamp, gain: f64) {
-        let hour = at.on_grid(Span::hours(1));
-        let pace = self.paces.entry(target).or_insert(Pace { hour, this_hour: 0.0, hour_before: 0.0 });
-        if pace.hour < hour {
-            let adjacent = hour.since(pace.hour) <= Span::hours(1);
-            *pace = Pace { hour, this_hour: 0.0, hour_before: if adjacent { pace.this_hour } else { 0.0 } };
-        }
-        pace.this_hour = pace.this_hour.max(gain);
+    /// The pace of a target, from an instant on where there was none.
+    pub fn pace(&mut self, target: SeriesId, at: Timestamp) -> &mut Pace {
+        self.paces.entry(target).or_insert(Pace { hour: at.on_grid(HOUR), this_hour: 0.0, hour_before: 0.0 })
     }
 
     /// The largest gain per scrape of a target's series in the last hour or two.
@@ -156,7 +164,7 @@ mod tests {
     #[test]
     fn reads_back_what_was_packed() {
         let mut memory = memory(60, &[(1, 55, 10.0), (2, 58, 20.0)]);
-        memory.pace(SeriesId(9), at(58), 3.0);
+        memory.pace(SeriesId(9), at(58)).note(at(58), 3.0);
         let bytes = packed(&memory);
         assert_eq!(Unpacker::opened(&bytes).and_then(|mut read| Memory::unpack(&mut read)), Some(memory));
     }
@@ -186,12 +194,12 @@ mod tests {
     fn the_largest_gain_is_that_of_this_hour_and_the_one_before() {
         let mut memory = memory(0, &[]);
         let target = SeriesId(1);
-        memory.pace(target, at(10), 500.0);
-        memory.pace(target, at(3_600), 20.0);
+        memory.pace(target, at(10)).note(at(10), 500.0);
+        memory.pace(target, at(3_600)).note(at(3_600), 20.0);
         assert_eq!(memory.largest_gain(target), 500.0);
-        memory.pace(target, at(7_200), 10.0);
+        memory.pace(target, at(7_200)).note(at(7_200), 10.0);
         assert_eq!(memory.largest_gain(target), 20.0);
-        memory.pace(target, at(20_000), 1.0);
+        memory.pace(target, at(20_000)).note(at(20_000), 1.0);
         assert_eq!(memory.largest_gain(target), 1.0);
     }
 

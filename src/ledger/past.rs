@@ -135,7 +135,8 @@ impl Past {
         if to != self.reach() || stretch.steps.is_empty() {
             return BTreeMap::new();
         }
-        let days: Vec<Day> = stretch.steps.iter().map(|step| day(step.at)).collect();
+        let mut days: Vec<Day> = stretch.steps.iter().map(|step| day(step.at)).collect();
+        days.dedup();
         self.append(stretch);
         self.join_what_fits();
         days.into_iter().map(|day| (day, packed(&self.stretches_of(day)))).collect()
@@ -188,9 +189,12 @@ impl Past {
 
     /// What it holds of a day.
     fn stretches_of(&self, wanted: Day) -> Vec<Stretch> {
+        // Newest first, so those of later days stand before, and those of a day together.
+        let later = self.lines.partition_point(|(at, _)| day(*at) > wanted);
         let newest = (self.opening.at, self.opening.line());
-        let uppers = [newest].into_iter().chain(self.lines.iter().copied());
-        let pairs = uppers.zip(&self.lines).filter(|((at, _), _)| day(*at) == wanted);
+        let uppers = [newest].into_iter().chain(self.lines.iter().copied()).skip(later);
+        let pairs = uppers.zip(self.lines.iter().skip(later)).skip_while(|((at, _), _)| day(*at) > wanted);
+        let pairs = pairs.take_while(|((at, _), _)| day(*at) == wanted);
         let mut stretch = Stretch { from: self.opening.at, steps: Vec::new(), is_estimated: false };
         for ((at, upper), (before, lower)) in pairs {
             stretch.from = *before;

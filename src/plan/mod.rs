@@ -18,7 +18,7 @@ pub use estimates::estimated;
 pub use holdings::{Cost, Costs, Holdings, costs, selectors};
 pub use planning::{Facts, Pace, Plan, Planned, buckets, histogram, plan};
 pub use query::{Part, Query, Question, Reading, Route, Target, histogram_id, key, read_key, target_id};
-pub use samples::{Bucket, Histogram, Sample, Series, SeriesId};
+pub use samples::{Bucket, Histogram, Sample, Scale, Series, SeriesId};
 pub use surprises::surprises;
 
 #[cfg(test)]

@@ -29,6 +29,14 @@ pub struct Bucket {
     pub lower: f64,
     pub upper: f64,
     pub count: f64,
+    pub scale: Scale,
+}
+
+/// On which scale the observations of a bucket are taken to be spread evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    Linear,
+    Logarithmic,
 }
 
 /// Which series it is: a hash of its labels without `__name__`, `le` as a number. Stable across versions and machines,

@@ -145,6 +145,11 @@ impl Task {
         self.gaps.len()
     }
 
+    /// The SLOs that it is for.
+    pub fn members(&self) -> impl Iterator<Item = &Slo> {
+        self.gaps.iter().map(|gap| &*gap.slo)
+    }
+
     /// What is still to be read, of all its SLOs together.
     pub fn remaining(&self) -> Span {
         self.gaps.iter().map(Gap::span).fold(Span::ZERO, |sum, span| sum + span)

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::ledger::{Step, step};
-use crate::plan::{Bucket, Histogram, Series, SeriesId, histogram_id};
+use crate::plan::{Bucket, Histogram, Scale, Series, SeriesId, histogram_id};
 use crate::promql::names;
 use crate::units::{Labels, Ratio};
 
@@ -44,7 +44,7 @@ impl Buckets {
         bounds.last().filter(|(bound, _)| *bound == f64::INFINITY)?;
         let (mut lower, mut below) = (f64::NEG_INFINITY, 0.0);
         let bucket = |(upper, count): AtOrUnder| {
-            let bucket = Bucket { lower, upper, count: (count - below).max(0.0) };
+            let bucket = Bucket { lower, upper, count: (count - below).max(0.0), scale: Scale::Linear };
             (lower, below) = (upper, count.max(below));
             bucket
         };
@@ -114,10 +114,17 @@ impl Buckets {
         let mut bounds: Vec<f64> = finite().flat_map(|bucket| [bucket.lower, bucket.upper]).collect();
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
-        // Buckets of instances that cut differently overlap; each gives its share.
-        let under = |bound: f64| finite().map(|bucket| bucket.count * share_under(bucket, bound)).sum();
-        let steps: Vec<AtOrUnder> = bounds.into_iter().map(|bound| (bound, under(bound))).collect();
-        let (highest, _) = *steps.last()?;
+        let mut lower = f64::NEG_INFINITY;
+        let step = |bound: f64| {
+            // Buckets of instances that cut differently overlap; each gives its share.
+            let under = finite().map(|bucket| bucket.count * bucket.share_under(bound)).sum();
+            let mut around = finite().filter(|bucket| bucket.lower <= lower && bucket.upper >= bound);
+            let is_logarithmic = lower > 0.0 && around.all(|bucket| bucket.scale == Scale::Logarithmic);
+            lower = bound;
+            Reach { bound, under, scale: if is_logarithmic { Scale::Logarithmic } else { Scale::Linear } }
+        };
+        let steps: Vec<Reach> = bounds.into_iter().map(step).collect();
+        let highest = steps.last()?.bound;
         (count > 0.0).then_some(Spread { count, steps, highest })
     }
 }
@@ -127,37 +134,37 @@ impl Buckets {
 pub struct Spread {
     count: f64,
     /// Of every finite bound, ascending.
-    steps: Vec<AtOrUnder>,
+    steps: Vec<Reach>,
     /// The last of these bounds.
     highest: f64,
 }
 
+/// A bound, how many observations lie at or under it, and on which scale they are spread between the bound before and it.
+#[derive(Debug)]
+struct Reach {
+    bound: f64,
+    under: f64,
+    scale: Scale,
+}
+
 impl Spread {
-    /// The value at or under which `share` of the observations lies; within a bucket they are taken to be spread evenly.
-    /// Above the highest finite bound nothing is known but that, and so it is the answer.
+    /// The value at or under which `share` of the observations lies. Above the highest finite bound nothing is known but
+    /// that, and so it is the answer.
     pub fn quantile(&self, share: Ratio) -> f64 {
         let rank = share.get() * self.count;
-        let above = self.steps.partition_point(|(_, under)| *under < rank);
-        let Some((high, under)) = self.steps.get(above) else { return self.highest };
-        match above.checked_sub(1).map(|before| self.steps[before]) {
-            Some((low, below)) => low + (high - low) * (rank - below) / (under - below),
-            None => *high,
+        let above = self.steps.partition_point(|step| step.under < rank);
+        let Some(step) = self.steps.get(above) else { return self.highest };
+        match above.checked_sub(1).map(|before| &self.steps[before]) {
+            Some(before) => {
+                step.scale.between(before.bound, step.bound, (rank - before.under) / (step.under - before.under))
+            }
+            None => step.bound,
         }
     }
 }
 
 fn order(a: &Bucket, b: &Bucket) -> Ordering {
     a.upper.total_cmp(&b.upper).then(a.lower.total_cmp(&b.lower))
-}
-
-fn share_under(bucket: &Bucket, bound: f64) -> f64 {
-    if bound >= bucket.upper {
-        1.0
-    } else if bound <= bucket.lower {
-        0.0
-    } else {
-        (bound - bucket.lower) / (bucket.upper - bucket.lower)
-    }
 }
 
 #[cfg(test)]
@@ -251,18 +258,26 @@ mod tests {
     }
 
     fn native(buckets: &[(f64, f64, f64)]) -> Series {
-        let bucket = |(lower, upper, count): &(f64, f64, f64)| Bucket { lower: *lower, upper: *upper, count: *count };
-        let buckets: Vec<Bucket> = buckets.iter().map(bucket).collect();
-        let histogram = Histogram { at: Timestamp::seconds(0), count: 0.0, buckets };
+        let histogram = Histogram::new(Timestamp::seconds(0), 0.0, buckets);
         Series { histograms: vec![histogram], ..Series::new(Labels::default(), Vec::new()) }
     }
 
     #[test]
     fn a_native_histogram_has_the_buckets_that_it_tells() {
-        let all = [native(&[(-0.001, 0.001, 10.0), (0.1, 0.2, 40.0), (0.4, 0.8, 50.0)])];
+        let all = [native(&[(-0.001, 0.001, 10.0), (0.125, 0.25, 40.0), (0.5, 1.0, 50.0)])];
         let (_, _, buckets) = histograms(&all).remove(0);
         let told = [0.05, 0.3, 0.75].map(|share| quantile(&buckets, share).unwrap());
-        assert_eq!(told, [0.0005, 0.1 + 0.1 * 20.0 / 40.0, 0.4 + 0.4 * 25.0 / 50.0]);
+        assert_eq!(told, [0.0005, 0.125 * 2f64.sqrt(), 0.5 * 2f64.sqrt()]);
+    }
+
+    #[test]
+    fn a_quantile_of_a_native_histogram_has_its_share_at_or_under_it() {
+        let all = [native(&[(0.125, 0.25, 40.0), (0.25, 0.5, 10.0), (1.0, 2.0, 50.0)])];
+        let (_, _, buckets) = histograms(&all).remove(0);
+        for share in [0.1, 0.39, 0.41, 0.8] {
+            let under = all[0].histograms[0].under(quantile(&buckets, share).unwrap());
+            assert!((under - share * 100.0).abs() < 1e-9, "{share}: {under}");
+        }
     }
 
     #[track_caller]

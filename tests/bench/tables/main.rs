@@ -7,6 +7,7 @@
 #[path = "../../it/stand/mod.rs"]
 mod stand;
 
+mod backfill;
 mod cost;
 mod peers;
 mod truth;
@@ -19,5 +20,8 @@ fn main() {
     }
     if is_wanted("cost") {
         cost::print();
+    }
+    if is_wanted("backfill") && !backfill::print() {
+        std::process::exit(1);
     }
 }

@@ -15,6 +15,8 @@ use crate::stand::{Prometheus, eventually, http};
 const STOP: Duration = Duration::from_secs(10);
 /// The longest tick of any test is 5 s.
 const NEXT_TICK: Duration = Duration::from_secs(30);
+/// A machine that is busy with other tests takes its time to read a past.
+const PAST: Duration = Duration::from_secs(300);
 
 /// One daemon with its files, its ledger and its port, which it keeps when it is started again.
 pub struct Daemon {
@@ -178,6 +180,25 @@ impl Daemon {
             .find(entry)
             .unwrap_or_else(|| panic!("{service}/{name}: {slos}"))
             .clone()
+    }
+
+    /// How much of the past it still has to read, in seconds of all SLOs together; `None` before it says.
+    #[track_caller]
+    pub fn past_left(&self) -> Option<f64> {
+        let metrics = self.text("/metrics");
+        let line = metrics.lines().find(|line| line.starts_with("burnwatch_backfill_remaining_seconds "));
+        line?.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Returns when each of so many SLOs is counted and has all its past.
+    #[track_caller]
+    pub fn wait_past_read(&self, slos: usize) {
+        let of = |path: &str, list: &str| self.get(path)[list].as_array().unwrap().clone();
+        let counted = || of("/api/v1/slos", "slos").iter().filter(|slo| slo["from"] != Value::Null).count();
+        eventually("every SLO is counted", PAST, counted, |counted| *counted == slos);
+        let reading =
+            || of("/api/v1/problems", "problems").iter().filter(|problem| problem["code"] == "backfilling").count();
+        eventually("the past is read", PAST, reading, |reading| *reading == 0);
     }
 
     /// Returns when it has judged another instant than the present one.

@@ -1,5 +1,5 @@
 //! How long things took, and how a process would say so to Prometheus as a native histogram (protobuf, which is the only
-//! exposition that knows them).
+//! exposition that knows them), or another Prometheus that remembers it (remote write).
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,23 +43,39 @@ impl Durations {
     }
 
     fn histogram(&self) -> Message {
-        let mut histogram = Message::default()
+        let histogram = Message::default()
             .number(1, self.count())
             .double(2, self.seconds)
             .number(5, zigzag(SCHEMA))
             .double(6, ZERO)
             .number(7, self.zero);
+        self.with_buckets(histogram, 12, 13)
+    }
+
+    /// As it is remembered to have stood at a moment, in seconds since 1970.
+    fn remembered(&self, at: i64) -> Message {
+        let histogram = Message::default()
+            .number(1, self.count())
+            .double(3, self.seconds)
+            .number(4, zigzag(SCHEMA))
+            .double(5, ZERO)
+            .number(6, self.zero);
+        self.with_buckets(histogram, 11, 12).number(15, at.unsigned_abs() * 1_000)
+    }
+
+    /// A histogram whose buckets are spans in one field and differences in another.
+    fn with_buckets(&self, mut histogram: Message, spans: u64, differences: u64) -> Message {
         let mut deltas = Message::default();
         let mut before = 0;
         for span in self.spans() {
             let offset = Message::default().number(1, zigzag(span.offset));
-            histogram = histogram.message(12, offset.number(2, span.counts.len() as u64));
+            histogram = histogram.message(spans, offset.number(2, span.counts.len() as u64));
             for count in span.counts {
                 deltas = deltas.varint(zigzag(count - before));
                 before = count;
             }
         }
-        histogram.message(13, deltas)
+        histogram.message(differences, deltas)
     }
 
     /// Runs of buckets without an empty one between them.
@@ -82,6 +98,26 @@ impl Durations {
 struct Span {
     offset: i64,
     counts: Vec<i64>,
+}
+
+/// A body of remote write: how the durations of one series stood at moments, oldest first.
+pub fn written(labels: &[(&str, &str)], stood: impl Iterator<Item = (i64, Durations)>) -> Vec<u8> {
+    let label = |(name, value): &(&str, &str)| Message::default().bytes(1, name.as_bytes()).bytes(2, value.as_bytes());
+    let labels = labels.iter().fold(Message::default(), |series, pair| series.message(1, label(pair)));
+    let series = stood.fold(labels, |series, (at, durations)| series.message(4, durations.remembered(at)));
+    as_snappy(&Message::default().message(1, series).0)
+}
+
+/// In the format of snappy, which need not make anything smaller: its length, then literals of at most 64 KiB.
+fn as_snappy(bytes: &[u8]) -> Vec<u8> {
+    const LITERAL_WITH_LENGTH_IN_TWO_BYTES: u8 = 61 << 2;
+    let mut all = Message::default().varint(bytes.len() as u64).0;
+    for literal in bytes.chunks(1 << 16) {
+        all.push(LITERAL_WITH_LENGTH_IN_TWO_BYTES);
+        all.extend(((literal.len() - 1) as u16).to_le_bytes());
+        all.extend(literal);
+    }
+    all
 }
 
 /// An `io.prometheus.client.MetricFamily` of one metric, its length before it.

@@ -15,19 +15,20 @@ pub fn free_port() -> u16 {
 
 /// The status and the body of the answer to `GET path`.
 pub fn get(port: u16, path: &str) -> Result<(u16, String)> {
-    ask(port, "GET", path, "")
+    ask(port, "GET", path, b"")
 }
 
 /// The same of the answer to `POST path`.
-pub fn post(port: u16, path: &str, body: &str) -> Result<(u16, String)> {
-    ask(port, "POST", path, body)
+pub fn post(port: u16, path: &str, body: impl AsRef<[u8]>) -> Result<(u16, String)> {
+    ask(port, "POST", path, body.as_ref())
 }
 
-fn ask(port: u16, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
+fn ask(port: u16, method: &str, path: &str, body: &[u8]) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {length}\r\n\r\n{body}")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {length}\r\n\r\n")?;
+    stream.write_all(body)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| std::io::Error::other("the answer was cut"))?;

@@ -19,7 +19,7 @@ mod daemon;
 
 pub use alertmanager::Alertmanager;
 pub use daemon::Daemon;
-pub use durations::Durations;
+pub use durations::{Durations, written};
 pub use eventually::eventually;
 pub use mailbox::{Mailbox, USER};
 pub use prometheus::Prometheus;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stand::past::{Blocks, Past, SCRAPE};
+use crate::stand::past::{Past, SCRAPE, store};
 use crate::stand::process::Process;
 use crate::stand::{Daemon, Service, eventually, http};
 
@@ -39,7 +39,7 @@ impl Prometheus {
     /// Running, with a past that it never scraped and no targets.
     pub fn remembering(pasts: &[Past]) -> Prometheus {
         let mut prometheus = Prometheus::stopped("10y", SCRAPE as u64);
-        Blocks::of(pasts).store(&prometheus.path("data"));
+        store(pasts, &prometheus.path("data"));
         prometheus.start();
         prometheus
     }
@@ -119,6 +119,15 @@ impl Prometheus {
 
     /// Starts it (again) and returns when it answers.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, refusing queries that read more samples.
+    pub fn start_reading_at_most(&mut self, samples: usize) {
+        self.start_with(&[format!("--query.max-samples={samples}")]);
+    }
+
+    fn start_with(&mut self, more: &[String]) {
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", self.path("prometheus.yml").display()))
@@ -126,9 +135,34 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
             .args(["--web.enable-lifecycle", "--web.enable-admin-api", "--enable-feature=native-histograms"])
             .arg(format!("--storage.tsdb.retention.time={}", self.retention))
-            .arg("--log.level=warn");
+            .args(["--web.enable-remote-write-receiver", "--log.level=warn"])
+            .args(more);
         let process = Process::start(&mut command, &self.path("output"));
         self.process.insert(process.expect("install prometheus: tests/run does")).wait_ready(self.port, "/-/ready");
+    }
+
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Remembers what was written for it, of moments after all that it remembers already.
+    #[track_caller]
+    pub fn remember(&self, written: &[u8]) {
+        let (status, said) = http::post(self.port, "/api/v1/write", written).unwrap();
+        assert_eq!(status, 204, "{said}");
+    }
+
+    /// From now on it logs every query, a line of JSON each, in the file that is returned.
+    #[track_caller]
+    pub fn log_queries(&self) -> PathBuf {
+        let (config, log) = (self.path("prometheus.yml"), self.path("queries"));
+        let text = fs::read_to_string(&config).unwrap();
+        let logging = text.replace("global: {", &format!("global: {{ query_log_file: {},", log.display()));
+        fs::write(config, logging).unwrap();
+        let (status, said) = http::post(self.port, "/-/reload", "").unwrap();
+        assert_eq!(status, 200, "{said}");
+        log
     }
 
     /// The result of an instant query, now.
@@ -206,6 +240,17 @@ mod tests {
         check("http_request_duration_seconds_count", 100.0);
         check("shop_open", 1.0);
         assert_eq!(prometheus.number("nothing_of_that_name"), None);
+    }
+
+    #[test]
+    fn logs_what_it_is_asked_in_its_own_process() {
+        let prometheus = Prometheus::scraping_every(1);
+        let log = prometheus.log_queries();
+        prometheus.query("vector(42)");
+        let logged = || fs::read_to_string(&log).unwrap_or_default();
+        eventually("the query is logged", CATCH_UP, logged, |logged| logged.contains("vector(42)"));
+        let command = fs::read_to_string(format!("/proc/{}/cmdline", prometheus.id().unwrap())).unwrap();
+        assert!(command.starts_with("prometheus"), "{command}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::stand::http;
-use crate::stand::past::{Blocks, Past};
+use crate::stand::past::{Past, texts};
 use crate::stand::process::Process;
 
 /// One server with its data.
@@ -28,7 +28,7 @@ impl Victoria {
         let mut process =
             Process::start(&mut command, &dir.path().join("output")).expect("install victoria-metrics: tests/run does");
         process.wait_ready(port, "/health");
-        for text in Blocks::texts(pasts) {
+        for text in texts(pasts) {
             let (status, said) = http::post(port, "/api/v1/import/prometheus", &text).unwrap();
             assert_eq!(status, 204, "{said}");
         }

@@ -1,9 +1,9 @@
-//! Pasts as servers take them: written as OpenMetrics, a file for each two hours, and made to blocks by promtool (which
-//! reads its whole input again for every block), or as the older text, whose moments are in milliseconds.
+//! Pasts as servers take them: written as OpenMetrics, a file for each block, and made to blocks by promtool (which reads
+//! its whole input again for every block), or as the older text, whose moments are in milliseconds.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::iter::from_fn;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -11,16 +11,10 @@ use std::thread;
 
 use crate::stand::past::{Exposed, Past};
 
-const BLOCK: i64 = 7_200;
+/// What a Prometheus compacts its blocks of two hours to, in seconds.
+const BLOCK: i64 = 54 * 3_600;
 /// As many promtools at a time.
 const AT_A_TIME: usize = 2;
-
-/// The samples of several pasts, by block and metric family.
-pub struct Blocks {
-    families: BTreeMap<i64, [String; FAMILIES.len()]>,
-    /// Moments are so many to a second.
-    per_second: i64,
-}
 
 /// The families, whose samples have to stand together.
 const FAMILIES: [&str; 4] = [
@@ -30,58 +24,58 @@ const FAMILIES: [&str; 4] = [
     "# TYPE http_request_duration_seconds histogram\n",
 ];
 
-impl Blocks {
-    /// All that was ever scraped of some services, for [`Blocks::store`].
-    pub fn of(pasts: &[Past]) -> Blocks {
-        Blocks::counting(pasts, 1)
-    }
+/// The samples of a block, by family.
+type Block = [String; FAMILIES.len()];
 
-    /// The same as texts 0.0.4.
-    pub fn texts(pasts: &[Past]) -> impl Iterator<Item = String> {
-        Blocks::counting(pasts, 1_000).families.into_values().map(|families| families.concat())
-    }
-
-    fn counting(pasts: &[Past], per_second: i64) -> Blocks {
-        let mut blocks = Blocks { families: BTreeMap::new(), per_second };
-        pasts.iter().for_each(|past| blocks.add(past));
-        blocks
-    }
-
-    fn add(&mut self, past: &Past) {
-        for scrape in past.scrapes() {
-            let block = self.families.entry(scrape.at.div_euclid(BLOCK)).or_default();
-            let at = scrape.at * self.per_second;
-            scrape.exposed.iter().for_each(|process| write(block, &past.job, process, at));
-        }
-    }
-
-    /// Makes them the data of a Prometheus that is not running.
-    pub fn store(self, data: &Path) {
-        let texts = tempfile::tempdir().unwrap();
-        let files = self.families.into_iter().map(|(number, families)| {
-            let path = texts.path().join(number.to_string());
-            let family = |(head, samples): (&str, &String)| {
-                if samples.is_empty() { String::new() } else { format!("{head}{samples}") }
-            };
-            let text: String = FAMILIES.into_iter().zip(&families).map(family).collect();
-            fs::write(&path, text + "# EOF\n").unwrap();
-            path
-        });
-        let files = Mutex::new(files.collect::<Vec<_>>().into_iter());
-        let next = || files.lock().unwrap().next();
-        thread::scope(|scope| {
-            for _ in 0..AT_A_TIME {
-                scope.spawn(|| {
-                    while let Some(file) = next() {
-                        create_blocks(&file, data)
-                    }
-                });
-            }
-        });
-    }
+/// All that was ever scraped of some services, as texts 0.0.4.
+pub fn texts(pasts: &[Past]) -> impl Iterator<Item = String> {
+    blocks(pasts, 1_000).map(|families| families.concat())
 }
 
-fn write(families: &mut [String; FAMILIES.len()], job: &str, process: &Exposed, at: i64) {
+/// Makes all that was ever scraped of some services the data of a Prometheus that is not running.
+pub fn store(pasts: &[Past], data: &Path) {
+    let texts = tempfile::tempdir().unwrap();
+    let files = blocks(pasts, 1).enumerate().map(|(number, families)| {
+        let path = texts.path().join(number.to_string());
+        let family = |(head, samples): (&str, &String)| {
+            if samples.is_empty() { String::new() } else { format!("{head}{samples}") }
+        };
+        let text: String = FAMILIES.into_iter().zip(&families).map(family).collect();
+        fs::write(&path, text + "# EOF\n").unwrap();
+        path
+    });
+    let files = Mutex::new(files);
+    let next = || files.lock().unwrap().next();
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(file) = next() {
+                    create_blocks(&file, data);
+                    fs::remove_file(&file).unwrap();
+                }
+            });
+        }
+    });
+}
+
+/// Block after block, so that no more than one is held at a time; moments are so many to a second.
+fn blocks(pasts: &[Past], per_second: i64) -> impl Iterator<Item = Block> {
+    let mut all: Vec<_> = pasts.iter().map(|past| (past, past.scrapes().peekable())).collect();
+    from_fn(move || {
+        let number = |at: i64| at.div_euclid(BLOCK);
+        let first = all.iter_mut().filter_map(|(_, scrapes)| Some(number(scrapes.peek()?.at))).min()?;
+        let mut block = Block::default();
+        for (past, scrapes) in &mut all {
+            while let Some(scrape) = scrapes.next_if(|scrape| number(scrape.at) == first) {
+                let at = scrape.at * per_second;
+                scrape.exposed.iter().for_each(|process| write(&mut block, &past.job, process, at));
+            }
+        }
+        Some(block)
+    })
+}
+
+fn write(families: &mut Block, job: &str, process: &Exposed, at: i64) {
     let Exposed { instance, started, served } = process;
     let [starts, ups, requests, durations] = families;
     let labels = format!("job=\"{job}\",instance=\"{instance}\"");
@@ -99,6 +93,7 @@ fn write(families: &mut [String; FAMILIES.len()], job: &str, process: &Exposed, 
 fn create_blocks(file: &Path, data: &Path) {
     let promtool = Command::new("promtool")
         .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
+        .arg(format!("--max-block-duration={BLOCK}s"))
         .args([file, data])
         .stdin(Stdio::null())
         .output()

@@ -2,12 +2,14 @@
 //! production. What its processes exposed at each scrape is known, and so is how many requests any span holds.
 
 mod blocks;
+mod declared;
 mod scenarios;
 mod traffic;
 
 use crate::stand::Requests;
 
-pub use blocks::Blocks;
+pub use blocks::{store, texts};
+pub use declared::{EXACT, declared};
 pub use scenarios::scenarios;
 
 /// The distance of two scrapes, in seconds.

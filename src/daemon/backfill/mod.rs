@@ -1,23 +1,30 @@
 //! The loop that reads what was before an account was opened: newest first, beside the live ticks and never in their way.
 //! What it counts goes to the evaluate loop; it keeps nothing itself.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod history;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ::prometheus::{Gauge, Registry};
 use anyhow::Context;
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::source::{LONGEST_REST, starts};
+use crate::daemon::backfill::history::Histories;
+use crate::daemon::backfill::work::Work;
+use crate::daemon::source::LONGEST_REST;
 use crate::daemon::{Config, config};
-use crate::io::prometheus::{self, Answer, Error, Prometheus};
+use crate::io::prometheus::{self, Error, Prometheus};
 use crate::io::{clock, http};
-use crate::plan::{Facts, Pace, Plan, Query, Question, SeriesId, plan};
+use crate::plan::{Facts, Pace};
 use crate::promql::names;
-use crate::tick::{self, Gap, History, Job, PastPiece, REMEMBERED, Stretch, Task};
-use crate::units::Span;
+use crate::tick::{self, Gap, History, Job, Stretch, Task};
+use crate::units::{Problem, SloId, Span};
+
+pub use work::Progress;
 
 /// Queries under way at the same time.
 const AT_ONCE: usize = 2;
@@ -32,6 +39,9 @@ const LONGEST_WAIT: Span = Span::minutes(2);
 /// What accounts gained in a piece of their past, by account.
 pub type Read = Vec<(usize, Stretch)>;
 
+/// Why the past of some SLOs cannot be read.
+pub type Failing = BTreeMap<SloId, Problem>;
+
 /// What is to be read, and what that depends on.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -40,10 +50,11 @@ pub struct Wanted {
     pub pace: Pace,
 }
 
-/// How the evaluate loop says what it wants and hears what was read.
+/// How the evaluate loop says what it wants, and hears what was read and what cannot be.
 pub struct Desk {
     pub wanted: watch::Sender<Wanted>,
     pub read: mpsc::Receiver<Read>,
+    pub failing: watch::Receiver<Failing>,
 }
 
 /// The loop, before it runs.
@@ -53,8 +64,10 @@ pub struct Backfill {
 }
 
 struct Reader {
-    prometheus: Prometheus,
+    source: Histories,
     read: mpsc::Sender<Read>,
+    failing: watch::Sender<Failing>,
+    progress: watch::Sender<Progress>,
     remaining: Gauge,
 }
 
@@ -64,15 +77,24 @@ impl Backfill {
         let nothing = Wanted { gaps: Vec::new(), facts: Facts::default(), pace: config.pace.clone() };
         let (wanting, wanted) = watch::channel(nothing);
         let (reading, read) = mpsc::channel(QUEUE);
-        let desk = Desk { wanted: wanting, read };
+        let (failing, failed) = watch::channel(Failing::new());
+        let desk = Desk { wanted: wanting, read, failing: failed };
         let config::Source::Prometheus(source) = &config.source else { return Ok((None, desk)) };
-        let source = prometheus::Config { concurrency: AT_ONCE, ..source.clone() };
-        let prometheus = Prometheus::build(&source).context("source.prometheus")?;
+        let mut source = prometheus::Config { concurrency: AT_ONCE, ..source.clone() };
+        // Packing its answers takes a Prometheus four times as long as finding them. Who pays by the byte may ask for it
+        // in `headers`.
+        source.http.headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+        let source = Histories(Prometheus::build(&source).context("source.prometheus")?);
         let help = "How much of the past is still to be read from the source, in seconds, of all SLOs together";
         let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
         registry.register(Box::new(remaining.clone()))?;
-        let reader = Reader { prometheus, read: reading, remaining };
+        let reader = Reader { source, read: reading, failing, progress: watch::Sender::default(), remaining };
         Ok((Some(Backfill { wanted, reader }), desk))
+    }
+
+    /// How far it is, from now on.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.reader.progress.subscribe()
     }
 
     /// Reads what is wanted until it is told to stop; a question under way is abandoned then.
@@ -96,35 +118,24 @@ impl Backfill {
 impl Reader {
     async fn fill(&self, wanted: Wanted) {
         let Wanted { gaps, facts, pace } = wanted;
-        let facts = self.with_counts(facts, &gaps, &pace).await;
-        let slos = gaps.len();
+        let wanted: BTreeSet<SloId> = gaps.iter().map(|gap| gap.slo.id.clone()).collect();
+        self.failing.send_modify(|failing| failing.retain(|id, _| wanted.contains(id)));
+        let facts = self.source.counted(facts, &gaps, &pace).await;
         let work = Work::new(tick::tasks(gaps, &facts, &pace));
-        let total = work.lock().remaining;
-        self.remaining.set(total.as_seconds());
+        let Progress { slos, total, .. } = work.progress();
+        self.tell(work.progress());
         if total.is_zero() {
             return;
         }
         tracing::info!(slos, "reading the past from the source: {total} of all SLOs together");
         tokio::join!(self.work(&work, &facts, &pace), self.work(&work, &facts, &pace));
-        self.remaining.set(0.0);
+        self.tell(Progress::default());
         tracing::info!(slos, "the past is read");
     }
 
-    /// How many series is read has to be known of queries that the live ones do not hold.
-    async fn with_counts(&self, mut facts: Facts, gaps: &[Gap], pace: &Pace) -> Facts {
-        let (plan, _) = plan(gaps.iter().map(|gap| gap.slo.clone()).collect(), &facts, pace.clone());
-        for query in &plan.queries {
-            let Question::Raw { selector, ask, .. } = &query.question else { continue };
-            if facts.series.contains_key(&selector.to_string()) {
-                continue;
-            }
-            // Where it cannot be told, pieces that are too large are halved.
-            if let Ok(counts) = self.prometheus.vector(&format!("count({ask})"), clock::now()).await {
-                let count = counts.first().map_or(0.0, |(_, count)| *count) as usize;
-                facts.series.insert(selector.to_string(), count);
-            }
-        }
-        facts
+    fn tell(&self, progress: Progress) {
+        self.remaining.set(progress.left.as_seconds());
+        self.progress.send_replace(progress);
     }
 
     /// Reads task after task, always the newest piece of all, until nobody has one left.
@@ -132,12 +143,12 @@ impl Reader {
         let mut wait = WAIT;
         while let Some((failures, mut task)) = work.newest() {
             let Some(job) = task.job() else { continue };
-            match self.histories(task.plan(&job), job.piece).await {
+            match self.source.histories(task.plan(&job), job.piece).await {
                 Ok(histories) => {
                     let before = task.remaining();
                     let Some(task) = self.hand_over(task, job, histories).await else { return };
-                    let left = work.progress(before - task.remaining());
-                    self.remaining.set(left.as_seconds());
+                    self.tell(work.read(before - task.remaining()));
+                    self.withdraw(&task);
                     work.put(0, vec![task]);
                     wait = WAIT;
                 }
@@ -146,12 +157,12 @@ impl Reader {
                     if is_too_slow(&error) {
                         task.halve();
                     }
-                    if failures == 0 {
-                        let problem = error.problem();
-                        tracing::warn!(
-                            slos = task.slos(),
-                            "the past cannot be read now, and is tried again: {problem}"
-                        );
+                    match failures {
+                        0 => {
+                            let (slos, problem) = (task.slos(), error.problem());
+                            tracing::warn!(slos, "the past cannot be read now, and is tried again: {problem}");
+                        }
+                        _ => self.complain(&task, &error),
                     }
                     // A source that is there and refuses may answer for some of the SLOs.
                     let is_refusal = matches!(error, Error::Refused { .. } | Error::TooManySeries { .. });
@@ -178,45 +189,33 @@ impl Reader {
         Some(task)
     }
 
-    /// What the source holds of a piece, by query.
-    async fn histories(&self, plan: &Plan, piece: PastPiece) -> Result<Vec<History>, Error> {
-        let mut histories = Vec::with_capacity(plan.queries.len());
-        for query in &plan.queries {
-            histories.push(self.history(plan, query, piece).await?);
+    /// Says of each SLO of a task why its past cannot be read. A source that cannot be reached at all is told of by the
+    /// live ticks, once for all.
+    fn complain(&self, task: &Task, error: &Error) {
+        if !is_unreached(error) {
+            let problem = failure(error);
+            let told = task.members().map(|slo| (slo.id.clone(), problem.clone().at(&slo.place).about(&slo.id)));
+            self.failing.send_modify(|failing| failing.extend(told));
         }
-        Ok(histories)
     }
 
-    async fn history(&self, plan: &Plan, query: &Query, piece: PastPiece) -> Result<History, Error> {
-        let from = piece.read_from(plan, query);
-        let mut history = History::default();
-        match &query.question {
-            Question::Points { asks, every } => {
-                for ask in asks {
-                    let first = from.on_grid(*every) + *every;
-                    let answer = self.prometheus.points(ask, first, piece.to.on_grid(*every), *every).await?;
-                    history.answers.push(answer.value);
-                }
-            }
-            Question::Raw { ask, .. } => {
-                let range = piece.to.since(from);
-                let Answer { value, .. } = self.prometheus.samples(&format!("{ask}[{range}]"), piece.to).await?;
-                history.answers.push(query.read(value));
-                let newcomers = piece.newcomers(query, &history);
-                if !newcomers.is_empty() {
-                    history.starts = starts(&self.prometheus, "min_over_time", &newcomers, piece.to, range).await?;
-                }
-                let unproved = piece.unproved(plan, query, &history);
-                if !unproved.is_empty() {
-                    let question = format!("last_over_time({ask}[{REMEMBERED}])");
-                    let lasts = self.prometheus.vector(&question, from).await?;
-                    let lasts = lasts.into_iter().map(|(labels, value)| (SeriesId::of(&labels), value));
-                    history.lasts = lasts.filter(|(id, _)| unproved.contains(id)).collect::<HashMap<_, _>>();
-                }
-            }
-        }
-        Ok(history)
+    /// Takes back what was said of the SLOs of a task.
+    fn withdraw(&self, task: &Task) {
+        self.failing.send_if_modified(|failing| {
+            let before = failing.len();
+            task.members().for_each(|slo| _ = failing.remove(&slo.id));
+            failing.len() < before
+        });
     }
+}
+
+fn failure(error: &Error) -> Problem {
+    let remedy = match error.remedy() {
+        "" if error.is_too_much() => "narrow its selectors, or raise what the source may read for one query",
+        "" => "see the log of the source",
+        remedy => remedy,
+    };
+    Problem::warning("backfill_failing", format!("its past cannot be read, and is tried again: {error}"), remedy)
 }
 
 /// Whether less may be answered in time.
@@ -224,53 +223,10 @@ fn is_too_slow(error: &Error) -> bool {
     matches!(error, Error::Http(http::Error::Slow { .. }) | Error::Refused { status: 503, .. })
 }
 
-/// The tasks that nobody has in hand, each with how often in a row it failed, and how much is left of all.
-struct Work(Mutex<Left>);
-
-struct Left {
-    tasks: Vec<(usize, Task)>,
-    total: Span,
-    remaining: Span,
-}
-
-impl Work {
-    fn new(tasks: Vec<Task>) -> Work {
-        let total = tasks.iter().map(Task::remaining).fold(Span::ZERO, |sum, span| sum + span);
-        let tasks = tasks.into_iter().map(|task| (0, task)).collect();
-        Work(Mutex::new(Left { tasks, total, remaining: total }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Left> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the task with the newest piece, of those that failed least.
-    fn newest(&self) -> Option<(usize, Task)> {
-        let tasks = &mut self.lock().tasks;
-        tasks.retain(|(_, task)| task.job().is_some());
-        let order = |(failures, task): &(usize, Task)| {
-            let newest = task.job().map_or(i64::MIN, |job| job.piece.to.as_millis());
-            (*failures, -newest)
-        };
-        let found = (0..tasks.len()).min_by_key(|index| order(&tasks[*index]))?;
-        Some(tasks.swap_remove(found))
-    }
-
-    fn put(&self, failures: usize, tasks: Vec<Task>) {
-        self.lock().tasks.extend(tasks.into_iter().map(|task| (failures, task)));
-    }
-
-    /// Takes note of what was read, and says it each tenth of the way; returns what is left.
-    fn progress(&self, read: Span) -> Span {
-        let mut left = self.lock();
-        let tenth = |remaining: Span| (10.0 * (1.0 - remaining.share_of(left.total))) as usize;
-        let (before, remaining) = (tenth(left.remaining), left.remaining - read);
-        if tenth(remaining) > before && !remaining.is_zero() {
-            tracing::info!("{} % of the past is read", 10 * tenth(remaining));
-        }
-        left.remaining = remaining;
-        remaining
-    }
+fn is_unreached(error: &Error) -> bool {
+    use http::Error::{Handshake, Refused, UnknownHost, Unreachable, Untrusted};
+    let Error::Http(error) = error else { return false };
+    matches!(error, Refused { .. } | UnknownHost { .. } | Untrusted { .. } | Handshake { .. } | Unreachable { .. })
 }
 
 #[cfg(test)]
