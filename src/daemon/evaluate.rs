@@ -1,7 +1,7 @@
 //! The loop that counts and judges: at each instant it asks the source, steps the state, writes what changed, and only
 //! then lets anything be seen or heard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{mem, slice};
@@ -17,7 +17,8 @@ use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
-use crate::plan::{Facts, Pace, Plan, plan};
+use crate::plan::{Facts, Pace, Plan, Question, plan};
+use crate::promql::Selector;
 use crate::report::{Check, Snapshot, snapshot};
 use crate::slos::Slo;
 use crate::tick::{self, Effect, Entry, Piece, Seen, State, latency};
@@ -137,7 +138,9 @@ impl Evaluation {
                 };
                 // The answers may have told that our clock is ahead: then the instant is still to come.
                 if instant <= self.instant() {
+                    let overloaded = tick::overloaded(&self.state, &self.plan, &seen.pieces);
                     self.step(seen, instant).await;
+                    self.ask_apart(overloaded, instant);
                 }
                 self.gauges.tick_took(watch.elapsed());
             } else {
@@ -200,21 +203,50 @@ impl Evaluation {
         }
         // All questions, also those that earlier facts kept from being asked.
         let (every, _) = plan(self.slos.clone(), &Facts::default(), self.pace.clone());
-        let (facts, errors) = self.source.facts(&every, &self.facts).await;
+        let (facts, errors) = self.source.facts(&every, &self.known()).await;
         let is_missing = !errors.is_empty() || facts.lack_buckets();
         self.gauges.learned(&facts);
-        if facts != self.facts {
-            self.facts = facts;
-            let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
-            let state = mem::take(&mut self.state);
-            let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);
-            self.problems.replace(Origin::Plan, problems, now);
-            self.state = state;
-            self.plan = plan;
-            self.pending.join(entry);
-        }
+        self.take_up(facts, now);
         let has_error = self.problems.has_error(Origin::Plan);
         self.learn_at = Some(now + if is_missing || has_error { MISSING_FOR } else { LEARNED_FOR });
+    }
+
+    /// What rode on these questions, which were too much for the source, is asked by itself, and at once.
+    fn ask_apart(&mut self, overloaded: HashSet<Selector>, now: Timestamp) {
+        if !overloaded.is_empty() {
+            let mut facts = self.facts.clone();
+            facts.refused.extend(overloaded);
+            self.take_up(facts, now);
+            self.progressed = true;
+        }
+    }
+
+    /// What is known, but for refusals that are over.
+    fn known(&self) -> Facts {
+        let mut known = self.facts.clone();
+        for (index, query) in self.plan.queries.iter().enumerate() {
+            if let Question::Raw { selector, .. } = &query.question
+                && self.state.ledger.watermark(index) >= self.last
+            {
+                known.refused.remove(selector);
+            }
+        }
+        known
+    }
+
+    /// Plans anew where `facts` are others than those that were planned with.
+    fn take_up(&mut self, facts: Facts, now: Timestamp) {
+        if facts == self.facts {
+            return;
+        }
+        self.facts = facts;
+        let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
+        let state = mem::take(&mut self.state);
+        let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);
+        self.problems.replace(Origin::Plan, problems, now);
+        self.state = state;
+        self.plan = plan;
+        self.pending.join(entry);
     }
 
     /// Asks the source for what is new up to `instant`.
