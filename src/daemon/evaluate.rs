@@ -44,7 +44,8 @@ pub struct Evaluation {
     state: State,
     source: Source,
     source_check: Check,
-    /// Whether the last round brought any answer: while it does and something is behind, the next follows at once.
+    /// Whether the last round brought something nearer that is still behind: then the next follows at once. What failed
+    /// waits for the next instant.
     progressed: bool,
     /// Where it is said what is to be read of the past.
     desk: Desk,
@@ -268,7 +269,7 @@ impl Evaluation {
         self.note(&round, instant);
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
-        self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
+        self.progressed = pieces.iter().any(|piece| piece.answer.is_ok() && piece.until < instant);
         Seen { pieces, starts, distributions: self.distributions(instant).await }
     }
 
