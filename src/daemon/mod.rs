@@ -77,6 +77,9 @@ impl Daemon {
         let now = clock::now();
         let (state, mut damaged) = State::restored(kept);
         damaged.extend(deliver::damage(unread));
+        if let Some(newest) = state.ledger.statement.newest() {
+            source.go_on_from(newest);
+        }
         let mut problems = Problems::default();
         problems.replace(Origin::Files, file_problems, now);
         problems.replace(Origin::Damage, damaged, now);
