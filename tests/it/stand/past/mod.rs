@@ -9,6 +9,7 @@ use crate::stand::Requests;
 
 pub use blocks::Blocks;
 pub use scenarios::scenarios;
+pub use traffic::Dice;
 
 /// The distance of two scrapes, in seconds.
 pub const SCRAPE: i64 = 60;
