@@ -168,11 +168,25 @@ impl Evaluation {
         let wait = (next + self.delay).since(self.source.now());
         if wait > self.pace.every + SET_BACK {
             self.source.look_at_its_clock().await;
+            self.say_that_it_waits(next);
         }
         let wait = wait.min(self.pace.every).max(Span::millis(10));
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
             Some(read) = self.desk.read.recv() => self.remember(read),
+        }
+    }
+
+    /// Tells of a source whose own clock was set back: it is left to itself until the instants that it had are over.
+    fn say_that_it_waits(&mut self, next: Timestamp) {
+        let now = self.source.now();
+        let problem = ((next + self.delay).since(now) > self.pace.every + SET_BACK).then(|| {
+            let remedy = format!("set it by NTP; nothing is counted until it is {next} there");
+            Problem::warning("clock", "the source's clock was set back", remedy)
+        });
+        self.problems.replace(Origin::Clock, self.source.clock_problem().into_iter().chain(problem), now);
+        if let Some(last) = self.last {
+            self.publish(last);
         }
     }
 
@@ -349,6 +363,8 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
@@ -356,9 +372,15 @@ mod tests {
 
     /// An evaluation of nothing, with a ledger in `dir`.
     fn evaluation(dir: &std::path::Path) -> Evaluation {
+        asking(dir, "http://localhost:9")
+    }
+
+    /// The same, of a source at `url`.
+    fn asking(dir: &std::path::Path, url: &str) -> Evaluation {
         // Only the first one stays; another test may have been quicker.
         _ = rustls::crypto::ring::default_provider().install_default();
-        std::fs::write(dir.join("burnwatch.yaml"), "state: { path: ledger.db }").unwrap();
+        let text = format!("state: {{ path: ledger.db }}\nsource: {{ prometheus: {{ url: '{url}' }} }}");
+        std::fs::write(dir.join("burnwatch.yaml"), text).unwrap();
         let overrides = crate::daemon::Overrides { config: Some(dir.join("burnwatch.yaml")), ..Default::default() };
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
@@ -376,6 +398,38 @@ mod tests {
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
         })
+    }
+
+    #[tokio::test]
+    async fn a_source_whose_clock_was_set_back_is_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let body = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
+            let head = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close";
+            while let Ok((mut stream, _)) = listener.accept().await {
+                _ = stream.read(&mut [0; 4_096]).await;
+                _ = stream
+                    .write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+                    .await;
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let mut evaluation = asking(dir.path(), &url);
+        evaluation.pace.every = Span::seconds(1);
+        evaluation.source.look_at_its_clock().await;
+        let told = |evaluation: &Evaluation| {
+            let problems = &evaluation.published.load().problems;
+            problems.iter().map(|listed| listed.problem.what.to_string()).collect::<Vec<_>>()
+        };
+        evaluation.last = Some(Timestamp::parse("1994-11-06T09:49:37Z").unwrap());
+        evaluation.wait().await;
+        let both = told(&evaluation);
+        assert!(both.len() == 2 && both.iter().any(|what| what == "the source's clock was set back"), "{both:?}");
+        // As it was when it was last seen.
+        evaluation.last = Some(Timestamp::parse("1994-11-06T08:49:37Z").unwrap());
+        evaluation.say_that_it_waits(evaluation.last.unwrap());
+        assert_eq!(told(&evaluation).len(), 1, "only that both clocks differ");
     }
 
     #[tokio::test]
