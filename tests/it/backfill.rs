@@ -138,16 +138,18 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
     eventually("some of it is written", READ, written, |days| *days > 0);
     daemon.kill();
     prometheus.start();
-    // It is killed again and again while it starts, reads, counts and writes.
-    let mut dice = Dice(42);
-    for _ in 0..5 {
-        daemon.launch();
-        sleep(Duration::from_millis(200 + (500.0 * dice.toss()) as u64));
-        daemon.kill();
-    }
     daemon.start();
     let left = eventually("it reads on", READ, || remaining(&daemon), |left| left.is_some_and(|left| left > 0.0));
     assert!(is_begun(&left), "{left:?} of all is left");
+    // It is killed again and again while it starts, reads, counts and writes.
+    let mut dice = Dice(42);
+    for _ in 0..5 {
+        daemon.kill();
+        daemon.launch();
+        sleep(Duration::from_millis(200 + (500.0 * dice.toss()) as u64));
+    }
+    daemon.kill();
+    daemon.start();
     wait_read(&daemon, 9);
 
     for past in &pasts {
