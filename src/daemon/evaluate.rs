@@ -1,7 +1,7 @@
 //! The loop that counts and judges: at each instant it asks the source, steps the state, writes what changed, and only
 //! then lets anything be seen or heard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{mem, slice};
@@ -20,7 +20,8 @@ use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
 use crate::io::web::Gate;
-use crate::plan::{Facts, Pace, Plan, plan};
+use crate::plan::{Facts, Pace, Plan, Question, plan};
+use crate::promql::Selector;
 use crate::report::{Check, Checks, Snapshot, snapshot};
 use crate::slos::Slo;
 use crate::tick::{self, Effect, Entry, Piece, Seen, State, latency};
@@ -48,7 +49,8 @@ pub struct Evaluation {
     state: State,
     source: Source,
     source_check: Check,
-    /// Whether the last round brought any answer: while it does and something is behind, the next follows at once.
+    /// Whether the last round brought something nearer that is still behind: then the next follows at once. What failed
+    /// waits for the next instant.
     progressed: bool,
     /// Where it is said what is to be read of the past.
     desk: Desk,
@@ -157,7 +159,9 @@ impl Evaluation {
                 };
                 // The answers may have told that our clock is ahead: then the instant is still to come.
                 if instant <= self.instant() {
+                    let overloaded = tick::overloaded(&self.state, &self.plan, &seen.pieces);
                     self.step(seen, instant).await;
+                    self.ask_apart(overloaded, instant);
                 }
                 self.gauges.tick_took(watch.elapsed());
             } else {
@@ -184,11 +188,25 @@ impl Evaluation {
         let wait = (next + self.delay).since(self.source.now());
         if wait > self.pace.every + SET_BACK {
             self.source.look_at_its_clock().await;
+            self.say_that_it_waits(next);
         }
         let wait = wait.min(self.pace.every).max(Span::millis(10));
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
             Some(read) = self.desk.read.recv() => self.remember(read),
+        }
+    }
+
+    /// Tells of a source whose own clock was set back: it is left to itself until the instants that it had are over.
+    fn say_that_it_waits(&mut self, next: Timestamp) {
+        let now = self.source.now();
+        let problem = ((next + self.delay).since(now) > self.pace.every + SET_BACK).then(|| {
+            let remedy = format!("set it by NTP; nothing is counted until it is {next} there");
+            Problem::warning("clock", "the source's clock was set back", remedy)
+        });
+        self.problems.replace(Origin::Clock, self.source.clock_problem().into_iter().chain(problem), now);
+        if let Some(last) = self.last {
+            self.publish(last);
         }
     }
 
@@ -220,19 +238,10 @@ impl Evaluation {
         }
         // All questions, also those that earlier facts kept from being asked.
         let (every, _) = plan(self.slos.clone(), &Facts::default(), self.pace.clone());
-        let (facts, errors) = self.source.facts(&every, &self.facts).await;
+        let (facts, errors) = self.source.facts(&every, &self.known()).await;
         let is_missing = !errors.is_empty() || facts.lack_buckets();
         self.gauges.learned(&facts);
-        if facts != self.facts {
-            self.facts = facts;
-            let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
-            let state = mem::take(&mut self.state);
-            let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);
-            self.problems.replace(Origin::Plan, problems, now);
-            self.state = state;
-            self.plan = plan;
-            self.pending.join(entry);
-        }
+        self.take_up(facts, now);
         // Of a source that told nothing it is not known what rules would read.
         if errors.is_empty() || self.facts != Facts::default() {
             let (slos, natives) = (self.slos.clone(), self.facts.natives.clone());
@@ -240,6 +249,44 @@ impl Evaluation {
         }
         let has_error = self.problems.has_error(Origin::Plan);
         self.learn_at = Some(now + if is_missing || has_error { MISSING_FOR } else { LEARNED_FOR });
+    }
+
+    /// What rode on these questions, which were too much for the source, is asked by itself, and at once.
+    fn ask_apart(&mut self, overloaded: HashSet<Selector>, now: Timestamp) {
+        if !overloaded.is_empty() {
+            let mut facts = self.facts.clone();
+            facts.refused.extend(overloaded);
+            self.take_up(facts, now);
+            self.progressed = true;
+        }
+    }
+
+    /// What is known, but for refusals that are over.
+    fn known(&self) -> Facts {
+        let mut known = self.facts.clone();
+        for (index, query) in self.plan.queries.iter().enumerate() {
+            if let Question::Raw { selector, .. } = &query.question
+                && self.state.ledger.watermark(index) >= self.last
+            {
+                known.refused.remove(selector);
+            }
+        }
+        known
+    }
+
+    /// Plans anew where `facts` are others than those that were planned with.
+    fn take_up(&mut self, facts: Facts, now: Timestamp) {
+        if facts == self.facts {
+            return;
+        }
+        self.facts = facts;
+        let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
+        let state = mem::take(&mut self.state);
+        let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);
+        self.problems.replace(Origin::Plan, problems, now);
+        self.state = state;
+        self.plan = plan;
+        self.pending.join(entry);
     }
 
     /// Asks the source for what is new up to `instant`.
@@ -261,7 +308,7 @@ impl Evaluation {
         self.note(&round, instant);
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
-        self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
+        self.progressed = pieces.iter().any(|piece| piece.answer.is_ok() && piece.until < instant);
         Seen { pieces, starts, distributions: self.distributions(instant).await, minutes: Vec::new() }
     }
 
@@ -353,6 +400,8 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
@@ -361,9 +410,15 @@ mod tests {
 
     /// An evaluation of nothing, with a ledger in `dir`.
     fn evaluation(dir: &std::path::Path) -> Evaluation {
+        asking(dir, "http://localhost:9")
+    }
+
+    /// The same, of a source at `url`.
+    fn asking(dir: &std::path::Path, url: &str) -> Evaluation {
         // Only the first one stays; another test may have been quicker.
         _ = rustls::crypto::ring::default_provider().install_default();
-        std::fs::write(dir.join("burnwatch.yaml"), "state: { path: ledger.db }").unwrap();
+        let text = format!("state: {{ path: ledger.db }}\nsource: {{ prometheus: {{ url: '{url}' }} }}");
+        std::fs::write(dir.join("burnwatch.yaml"), text).unwrap();
         let overrides = crate::daemon::Overrides { config: Some(dir.join("burnwatch.yaml")), ..Default::default() };
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
@@ -385,6 +440,38 @@ mod tests {
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
         })
+    }
+
+    #[tokio::test]
+    async fn a_source_whose_clock_was_set_back_is_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let body = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
+            let head = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close";
+            while let Ok((mut stream, _)) = listener.accept().await {
+                _ = stream.read(&mut [0; 4_096]).await;
+                _ = stream
+                    .write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+                    .await;
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let mut evaluation = asking(dir.path(), &url);
+        evaluation.pace.every = Span::seconds(1);
+        evaluation.source.look_at_its_clock().await;
+        let told = |evaluation: &Evaluation| {
+            let problems = &evaluation.published.load().problems;
+            problems.iter().map(|listed| listed.problem.what.to_string()).collect::<Vec<_>>()
+        };
+        evaluation.last = Some(Timestamp::parse("1994-11-06T09:49:37Z").unwrap());
+        evaluation.wait().await;
+        let both = told(&evaluation);
+        assert!(both.len() == 2 && both.iter().any(|what| what == "the source's clock was set back"), "{both:?}");
+        // As it was when it was last seen.
+        evaluation.last = Some(Timestamp::parse("1994-11-06T08:49:37Z").unwrap());
+        evaluation.say_that_it_waits(evaluation.last.unwrap());
+        assert_eq!(told(&evaluation).len(), 1, "only that both clocks differ");
     }
 
     #[tokio::test]

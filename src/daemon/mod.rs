@@ -90,6 +90,9 @@ impl Daemon {
         damaged.extend(deliver::damage(unread));
         let is_lacking = |problem: &Problem| problem.severity == Severity::Error || problem.code == files::NO_FILES;
         let has_all_slos = !file_problems.iter().any(is_lacking);
+        if let Some(newest) = state.ledger.statement.newest() {
+            source.go_on_from(newest);
+        }
         let mut problems = Problems::default();
         problems.replace(Origin::Files, file_problems, now);
         problems.replace(Origin::Damage, damaged, now);

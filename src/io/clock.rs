@@ -28,6 +28,41 @@ impl Stopwatch {
     }
 }
 
+/// A time of day that never goes back. Where ours was set back, it goes on at half the pace until ours has caught up:
+/// nothing happens twice, and nothing stands still meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct Steady {
+    from: Timestamp,
+    since: Stopwatch,
+}
+
+impl Steady {
+    /// Ours, but not before `from`.
+    pub fn not_before(from: Timestamp) -> Steady {
+        Steady { from, since: Stopwatch::started() }
+    }
+
+    pub fn now(&mut self) -> Timestamp {
+        self.at(now(), self.since.elapsed())
+    }
+
+    /// When ours will have caught up, and how far behind it is now.
+    pub fn catching_up(&mut self) -> (Timestamp, Span) {
+        let (shown, ours) = (self.now(), now());
+        let behind = shown.since(ours).max(Span::ZERO);
+        (shown + behind, behind)
+    }
+
+    /// What it shows when ours shows `ours`, so long after `from`.
+    fn at(&mut self, ours: Timestamp, elapsed: Duration) -> Timestamp {
+        let slowed = self.from + Span::millis(i64::try_from(elapsed.as_millis() / 2).unwrap_or(i64::MAX));
+        if ours >= slowed {
+            *self = Steady::not_before(ours);
+        }
+        ours.max(slowed)
+    }
+}
+
 /// How far another clock is ahead of ours, in whole milliseconds; negative where it is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offset(i64);
@@ -86,6 +121,18 @@ mod tests {
         check(100, (101_500, 101_600), -500);
         check(3_700, (100_000, 100_100), 3_599_900);
         check(100, (3_700_000, 3_700_100), -3_599_000);
+    }
+
+    #[test]
+    fn a_steady_clock_follows_ours_but_not_back_and_waits_for_it_at_half_the_pace() {
+        let (at, seconds) = (Timestamp::seconds, Duration::from_secs);
+        let mut steady = Steady::not_before(at(100));
+        assert_eq!(steady.at(at(110), seconds(10)), at(110));
+        assert_eq!(steady.at(at(3_710), seconds(1)), at(3_710), "set on");
+        assert_eq!(steady.at(at(110), seconds(10)), at(3_715), "set back");
+        assert_eq!(steady.at(at(111), seconds(11)), at(3_715) + Span::millis(500));
+        assert_eq!(steady.at(at(7_300), seconds(7_200)), at(7_310));
+        assert_eq!(steady.at(at(7_320), seconds(7_220)), at(7_320), "ours has caught up");
     }
 
     #[test]

@@ -93,9 +93,13 @@ impl Ledger {
                 // Accounts go on from there; what was given up before that is none of this query's business.
                 let booked = self.booked(query).min()?;
                 let mut names = relatives.names(query);
-                names.retain(|name| old[*name].watermark >= booked);
-                let memory = Memory::joined(&names.iter().map(|name| &old[*name]).collect::<Vec<_>>(), now)?;
-                joined.extend(names.into_iter().map(String::from));
+                names.retain(|(name, _)| old[*name].watermark >= booked);
+                let wider = names.iter().filter(|(_, is_wider)| *is_wider);
+                // What a wider one has not seen yet is new; to narrower ones it may have been there all the time.
+                let since = wider.map(|(name, _)| old[*name].since).min().unwrap_or(now);
+                let memories: Vec<&Memory> = names.iter().map(|(name, _)| &old[*name]).collect();
+                let memory = Memory::joined(&memories, since)?;
+                joined.extend(names.into_iter().map(|(name, _)| name.to_string()));
                 Some(memory)
             };
             // From the last on, for those before have counted up to there: what others missed meanwhile stays unmeasured.
@@ -205,13 +209,14 @@ impl<'a> Relatives<'a> {
         Relatives(memories.keys().filter_map(read).collect())
     }
 
-    fn names(&self, query: &Query) -> Vec<&'a str> {
+    /// Each with whether it reads all that `query` does.
+    fn names(&self, query: &Query) -> Vec<(&'a str, bool)> {
         let Question::Raw { selector: own, reading: same, .. } = &query.question else { return Vec::new() };
-        let related = |(selector, reading, _): &&(Selector, Reading, &str)| {
-            let wider = || selector.extra(own).is_some();
-            let narrower = || own.extra(selector).is_some();
-            reading == same && (wider() || narrower())
+        let related = |(selector, reading, name): &(Selector, Reading, &'a str)| {
+            let is_wider = selector.extra(own).is_some();
+            let is_related = reading == same && (is_wider || own.extra(selector).is_some());
+            is_related.then_some((*name, is_wider))
         };
-        self.0.iter().filter(related).map(|(_, _, name)| *name).collect()
+        self.0.iter().filter_map(related).collect()
     }
 }

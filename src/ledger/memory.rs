@@ -56,10 +56,10 @@ impl Memory {
     }
 
     /// A memory for a query that reads the same series as `others` did, wider or narrower: each series goes on from
-    /// where it was last counted, and none is skipped.
-    pub fn joined(others: &[&Memory], now: Timestamp) -> Option<Memory> {
+    /// where it was last counted, and none is skipped. `since`: from when on others asked for all that it reads.
+    pub fn joined(others: &[&Memory], since: Timestamp) -> Option<Memory> {
         let watermark = others.iter().map(|memory| memory.watermark).min()?;
-        let mut joined = Memory { since: now, ..Memory::starting(watermark) };
+        let mut joined = Memory { since, ..Memory::starting(watermark) };
         for memory in others {
             for (id, last) in &memory.lasts {
                 let known = joined.lasts.entry(*id).or_insert(*last);

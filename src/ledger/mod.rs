@@ -119,7 +119,7 @@ impl Ledger {
         let opening = |route: &Route| self.accounts[self.account_of[route.slo]].opening;
         let opened: Vec<_> = query.routes.iter().map(|route| Some(opening(route)?.at)).collect();
         let answer = Answer { query, answers, until: *until, instants: &instants, starts, opened: &opened };
-        let memory = self.memories[*index].get_or_insert_with(|| first_memory(plan, *until));
+        let memory = self.memories[*index].get_or_insert_with(|| first_memory(plan, *until, answers));
         let booking = book(memory, &answer);
         for (number, route) in query.routes.iter().enumerate() {
             let account = self.account_of[route.slo];
@@ -224,12 +224,14 @@ pub fn density(plan: &Plan) -> Density {
 }
 
 /// Where counting starts. A process that began shortly before and is found after it counts in full, for it is not in the
-/// past that is read from the source; a daemon that scrapes reads none, and counts only what began later.
-fn first_memory(plan: &Plan, at: Timestamp) -> Memory {
+/// past that is read from the source; a daemon that scrapes reads none, and counts only what began after its first scrape.
+fn first_memory(plan: &Plan, at: Timestamp, answers: &[Vec<Series>]) -> Memory {
     let mut memory = Memory::starting(at);
-    if !plan.pace.is_scraping {
-        memory.since = at - FOUND_WITHIN;
-    }
+    let samples = answers.iter().flatten().filter_map(|series| series.samples.first());
+    memory.since = match plan.pace.is_scraping {
+        true => samples.map(|sample| sample.at - Span::millis(1)).min().unwrap_or(at),
+        false => at - FOUND_WITHIN,
+    };
     memory
 }
 

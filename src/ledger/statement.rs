@@ -55,6 +55,11 @@ impl Statement {
         self.rows.binary_search_by_key(&at, |row| row.at).ok().map(|index| &self.rows[index])
     }
 
+    /// The instant of the newest row.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.rows.last().map(|row| row.at)
+    }
+
     /// The instants of rows after `from` up to `to`.
     pub fn instants(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
         let start = self.rows.partition_point(|row| row.at <= from);

@@ -478,6 +478,35 @@ fn a_new_slo_beside_others_changes_no_numbers_but_its_own() {
 }
 
 #[test]
+fn an_error_series_born_in_a_gap_after_the_very_first_scrape_counts_from_its_first_error() {
+    let mut books = Books::of(EVENTS);
+    // The daemon saw one scrape, was gone, and holds none of before its start.
+    books.plan.pace.is_scraping = true;
+    books.answer(30, &[series("code=200", &[(29, 100.0)])]);
+    books.answer(90, &[series("code=200", &[(89, 160.0)]), series("code=500", &[(89, 40.0)])]);
+    assert_eq!(books.counted(), (100.0, 40.0));
+}
+
+#[test]
+fn a_narrow_query_that_takes_over_from_a_wide_one_knows_a_newborn_as_that_one_would_have() {
+    let narrow = "
+service: shop
+slos:
+  - { name: one, objective: 99%, sli: { bad: 'http_total{job=\"shop\",code=\"500\"}', total: 'http_total{job=\"shop\"}' } }
+";
+    let wide = format!(
+        "{narrow}  - {{ name: all, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: http_total }} }}\n"
+    );
+    let mut books = Books::of(&wide);
+    books.answer(30, &[series("code=200", &[(30, 100.0)])]);
+    let plan = planned(narrow);
+    books.ledger.adopt(Some(&books.plan), &plan, at(80));
+    books.plan = plan;
+    books.answer(90, &[series("code=200", &[(30, 100.0), (60, 110.0), (90, 120.0)]), series("code=500", &[(60, 7.0)])]);
+    assert_eq!(books.counted(), (27.0, 7.0), "it was born before the plans changed, and after the last answer");
+}
+
+#[test]
 fn a_wider_query_takes_over_where_the_narrow_one_stood() {
     let narrow = "
 service: shop

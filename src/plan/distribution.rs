@@ -1,6 +1,7 @@
 //! Which histograms are read whole, every bucket of them, so that the latencies that people had can be told.
 //! Never knows what was read, nor what is made of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::plan::planning::{Want, joined};
@@ -39,5 +40,5 @@ pub fn distributions(wants: &[Want], slos: &[Arc<Slo>], pace: &Pace) -> Vec<Dist
         selector: root.selector,
         readers: wants.into_iter().map(reader).collect(),
     };
-    joined(wants.iter().filter(is_latency).cloned().collect()).into_iter().map(distribution).collect()
+    joined(wants.iter().filter(is_latency).cloned().collect(), &HashSet::new()).into_iter().map(distribution).collect()
 }

@@ -81,17 +81,20 @@ pub struct Facts {
     pub series: HashMap<String, usize>,
     /// The selectors of histograms, in normal form, of which there are native ones.
     pub natives: HashSet<String>,
+    /// Selectors of which the source would not answer for so much as one tick: no narrower one rides on them.
+    pub refused: HashSet<Selector>,
 }
 
 impl Facts {
     /// These facts with newer ones laid over them.
     pub fn extend(&mut self, newer: Facts) {
-        let Facts { bounds, series, natives } = newer;
+        let Facts { bounds, series, natives, refused } = newer;
         // What is told of a histogram's buckets is all there is to know of them: it may be native no longer.
         self.natives.retain(|histogram| !bounds.contains_key(&classic(histogram)));
         self.bounds.extend(bounds);
         self.series.extend(series);
         self.natives.extend(natives);
+        self.refused.extend(refused);
     }
 
     /// Whether no bucket of any kind was found of a histogram: its service may not have begun.
@@ -155,7 +158,8 @@ pub fn plan(slos: Vec<Arc<Slo>>, facts: &Facts, pace: Pace) -> (Plan, Vec<Proble
         None => true,
     });
     let distributions = distributions(&wants, &slos, &pace);
-    let mut queries: Vec<Query> = joined(wants).into_iter().map(|(root, wants)| query(root, wants, facts)).collect();
+    let joined = joined(wants, &facts.refused).into_iter();
+    let mut queries: Vec<Query> = joined.map(|(root, wants)| query(root, wants, facts)).collect();
     queries.extend(point_queries(&slos, &pace));
     let floor = pace.floor();
     let longest = slos.iter().map(|slo| slo.window.span()).max().unwrap_or(Span::ZERO);
@@ -293,8 +297,8 @@ fn unmatchable(want: &Want, slos: &[Arc<Slo>], pace: &Pace) -> Option<Problem> {
 }
 
 /// The wants under the widest selector among them that covers each. A narrower one is joined only where what it adds
-/// can be matched here as the source would.
-pub fn joined(mut wants: Vec<Want>) -> Vec<(Want, Vec<(Want, Narrowing)>)> {
+/// can be matched here as the source would, and where the wider is not `refused`.
+pub fn joined(mut wants: Vec<Want>, refused: &HashSet<Selector>) -> Vec<(Want, Vec<(Want, Narrowing)>)> {
     wants.sort_by(|a, b| {
         let width = |want: &Want| want.selector.matchers().len();
         width(a).cmp(&width(b)).then_with(|| a.selector.cmp(&b.selector)).then_with(|| a.slo.cmp(&b.slo))
@@ -305,6 +309,9 @@ pub fn joined(mut wants: Vec<Want>) -> Vec<(Want, Vec<(Want, Narrowing)>)> {
     // SLOs narrow in the same few ways, and a pattern takes long to prepare.
     let mut prepared: HashMap<Vec<Matcher>, Option<Narrowing>> = HashMap::new();
     let mut narrowing = |wide: &Want, narrow: &Want| {
+        if wide.selector != narrow.selector && refused.contains(&wide.selector) {
+            return None;
+        }
         let extra = wide.selector.extra(&narrow.selector)?;
         prepared.entry(extra).or_insert_with_key(|extra| Narrowing::new(extra)).clone()
     };

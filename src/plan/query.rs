@@ -78,6 +78,12 @@ impl Query {
         }
     }
 
+    /// Its selector, where narrower ones ride on it.
+    pub fn carrier(&self) -> Option<&Selector> {
+        let Question::Raw { selector, .. } = &self.question else { return None };
+        self.routes.iter().any(|route| !route.series.is_all()).then_some(selector)
+    }
+
     /// The thresholds that its routes cut histograms at.
     pub fn thresholds(&self) -> impl Iterator<Item = f64> {
         self.routes.iter().filter_map(|route| match route.part {

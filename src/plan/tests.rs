@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::plan::{Facts, Pace, Plan, Question, plan};
+use crate::promql::Selector;
 use crate::slos;
 use crate::units::{Labels, Problem, Span};
 
@@ -49,6 +50,7 @@ fn facts(natives: &[&str], bounds: &[(&str, &[&str])], series: &[(&str, usize)])
         natives: natives.iter().map(ToString::to_string).collect(),
         bounds: bounds.iter().map(|(buckets, bounds)| (buckets.to_string(), texts(bounds))).collect(),
         series: series.iter().map(|(selector, count)| (selector.to_string(), *count)).collect(),
+        ..Facts::default()
     }
 }
 
@@ -194,6 +196,23 @@ fn a_selector_of_too_many_series_is_not_asked_and_says_so() {
     );
     let native = facts(&["h_seconds"], &[], &[("h_seconds", 1_001)]);
     check_with(&native, &["histogram: h_seconds, under: 200ms"], &[], &["interpolated", "too_many_series"]);
+}
+
+#[test]
+fn on_a_selector_that_is_refused_no_narrower_one_rides_but_equal_ones_stay_one_question() {
+    let slis = [
+        "bad: 'x{code=\"500\"}', total: x",
+        "bad: 'x{job=\"a\",code=\"500\"}', total: 'x{job=\"a\"}'",
+        "bad: x, total: x",
+    ];
+    let refused = |selectors: &[&str]| Facts {
+        refused: selectors.iter().map(|selector| Selector::parse(selector).unwrap()).collect(),
+        ..Facts::default()
+    };
+    let (wide, failed, job) = ("x", "x{code=\"500\"}", "x{job=\"a\"}");
+    check_with(&refused(&[]), &slis, &[(wide, &[0, 2, 2, 0, 1, 1])], &[]);
+    check_with(&refused(&[wide]), &slis, &[(wide, &[0, 2, 2]), (failed, &[0, 1]), (job, &[1])], &[]);
+    check_with(&refused(&[wide, failed]), &slis, &[(wide, &[0, 2, 2]), (failed, &[0]), (job, &[1, 1])], &[]);
 }
 
 #[test]

@@ -34,6 +34,10 @@ impl Narrowing {
         Narrowing(Box::new([]))
     }
 
+    pub fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a series with these labels is selected. A missing label reads as empty.
     pub fn admits(&self, labels: &Labels) -> bool {
         self.0.iter().all(|condition| condition.values.hold(labels.get(&condition.label)) == condition.wanted)

@@ -1,8 +1,9 @@
 //! What the source is asked next: each query from its own watermark, oldest first, in pieces that it can answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::plan::{Plan, Query, Question, Target};
+use crate::promql::Selector;
 use crate::tick::{Piece, State};
 use crate::units::{Span, Timestamp};
 
@@ -42,11 +43,27 @@ pub fn asks(state: &State, plan: &Plan, now: Timestamp) -> Vec<Ask> {
         }
         let piece = state.pieces[query].max(plan.pace.every);
         // What a daemon scraped is all there, however long it was away.
-        let is_live = plan.pace.is_scraping || now.since(watermark) <= plan.pace.every * 2;
+        let is_live = plan.pace.is_scraping || is_one_piece(plan, watermark, now);
         let until = if is_live { now } else { (watermark + piece).on_grid(plan.pace.every).min(now) };
         Some(Ask { query, until, over: over(plan, query, watermark, until) })
     };
     (0..plan.queries.len()).filter_map(ask).collect()
+}
+
+/// Whether a span is asked for at once, however small the pieces are.
+fn is_one_piece(plan: &Plan, watermark: Timestamp, until: Timestamp) -> bool {
+    until.since(watermark) <= plan.pace.every * 2
+}
+
+/// The selectors that were too much for the source though no shorter span can be asked for, and on which narrower ones
+/// ride: those may be answered by themselves.
+pub fn overloaded(state: &State, plan: &Plan, pieces: &[Piece]) -> HashSet<Selector> {
+    let is_refused = |piece: &&Piece| {
+        let is_shortest = |watermark| is_one_piece(plan, watermark, piece.until);
+        piece.answer.as_ref().is_err_and(|no_answer| no_answer.too_much)
+            && state.ledger.watermark(piece.query).is_none_or(is_shortest)
+    };
+    pieces.iter().filter(is_refused).filter_map(|piece| plan.queries[piece.query].carrier().cloned()).collect()
 }
 
 /// What a tick at `now` asks when the one before it was answered, and every expression once, whatever its grid.

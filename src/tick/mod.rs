@@ -20,7 +20,7 @@ use crate::plan::{Plan, Series};
 use crate::units::{Problem, SloId, Timestamp};
 
 pub use crate::ledger::{History, Piece as PastPiece, REMEMBERED, Starts, Stretch};
-pub use asking::{Ask, LONGEST_PIECE, Over, asks, every_ask, newcomers};
+pub use asking::{Ask, LONGEST_PIECE, Over, asks, every_ask, newcomers, overloaded};
 pub use backfill::{Job, Task, tasks};
 pub use gaps::{Gap, PATIENCE};
 pub use judging::{Standing, Word};

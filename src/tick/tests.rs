@@ -11,7 +11,9 @@ use crate::alerts::{News, Notice};
 use crate::budget::{Exhaustion, Severity};
 use crate::plan::{Facts, Pace, Plan, Sample, Series, plan};
 use crate::slos;
-use crate::tick::{Ask, Effect, Entry, NoAnswer, Over, Piece, Seen, Standing, State, Word, adopt, asks, tick};
+use crate::tick::{
+    Ask, Effect, Entry, NoAnswer, Over, Piece, Seen, Standing, State, Word, adopt, asks, overloaded, tick,
+};
 use crate::units::{Labels, Problem, Span, Timestamp};
 
 const SLO: &str = "
@@ -164,6 +166,21 @@ impl World {
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
+
+#[test]
+fn what_rides_on_a_question_that_is_too_much_for_one_tick_is_to_be_asked_apart() {
+    let mut world = World::new();
+    world.run(HOUR);
+    let apart = |until: i64, too_much: bool| {
+        let no_answer = NoAnswer { problem: Problem::error("source_refused", "too many samples", ""), too_much };
+        let piece = Piece { query: 0, until: Timestamp::seconds(START + HOUR + until), answer: Err(no_answer) };
+        let selectors = overloaded(&world.state, &world.plan, &[piece]);
+        selectors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(apart(60, true), ["http_total"]);
+    assert_eq!(apart(90, true), [] as [&str; 0], "it is asked in halves first");
+    assert_eq!(apart(30, false), [] as [&str; 0], "another reason");
+}
 
 #[test]
 fn a_total_outage_pages_after_51_8_seconds_and_a_tick_and_a_short_one_is_over_4_minutes_56_after_it() {

@@ -2,13 +2,14 @@
 //! is read back must equal the truth to the event, also when the daemon is killed while it reads.
 
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use burnwatch::units::Timestamp;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::stand::past::{EXACT, Past, SCRAPE, Trouble, declared, scenarios};
+use crate::stand::past::{Dice, EXACT, Past, SCRAPE, Trouble, declared, scenarios};
 use crate::stand::{Daemon, Durations, Prometheus, Requests, Victoria, eventually, written};
 
 const HOUR: i64 = 3_600;
@@ -112,6 +113,15 @@ fn the_past_is_read_to_the_event_also_by_a_daemon_that_is_killed_while_it_reads(
     daemon.start();
     let left = eventually("it reads on", READ, || daemon.past_left(), |left| left.is_some_and(|left| left > 0.0));
     assert!(is_begun(&left), "{left:?} of all is left");
+    // It is killed again and again while it starts, reads, counts and writes.
+    let mut dice = Dice(42);
+    for _ in 0..5 {
+        daemon.kill();
+        daemon.launch();
+        sleep(Duration::from_millis(200 + (500.0 * dice.toss()) as u64));
+    }
+    daemon.kill();
+    daemon.start();
     daemon.wait_past_read(9);
 
     for past in &pasts {

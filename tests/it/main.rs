@@ -26,8 +26,8 @@ mod scraped;
 mod starts;
 // What was before the daemon, read from a real Prometheus that remembers it.
 mod backfill;
-// The ledger's file under kills, damage and a full disk.
-mod store;
+// Everything that befalls a daemon: kills, a full disk, a rotten ledger, a wrong clock, a source that misbehaves.
+mod faults;
 // What `check` says of files and of a real Prometheus, and what a shell and a reader of manuals are given.
 mod check;
 // The rule files and their tests: what promtool makes of them, and whether they agree with the ledger.

@@ -18,12 +18,6 @@ use crate::live::{ERRORS, SLOS, SOON, evaluate, wait_counted, wait_measured};
 use crate::prometheus_source::fake::Fake;
 use crate::stand::{Daemon, Requests, Service, check_metrics, eventually};
 
-/// A daemon that scrapes these every second as the job `shop`, not started yet.
-fn scraping(services: &[&Service], evaluate: &str) -> Daemon {
-    let targets: Vec<String> = services.iter().map(|service| target("shop", &url(service))).collect();
-    reading(&targets, evaluate, SLOS)
-}
-
 /// A daemon that scrapes these targets every second, not started yet.
 fn reading(targets: &[String], evaluate: &str, slos: &str) -> Daemon {
     let source = format!("scrape: {{ every: 1s, targets: [{}] }}", targets.join(", "));
@@ -48,7 +42,7 @@ fn failing(daemon: &Daemon) -> Vec<String> {
 /// Started, with its baseline of services at rest: what is served from here on, it must count.
 #[track_caller]
 fn daemon(services: &[&Service], evaluate: &str) -> Daemon {
-    let mut daemon = scraping(services, evaluate);
+    let mut daemon = Daemon::scraping(services, evaluate, SLOS);
     daemon.start();
     wait_measured(&daemon);
     daemon

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::daemon::{Config, config};
-use crate::io::clock;
 use crate::io::prometheus::{Error, Prometheus};
 use crate::plan::{Facts, Plan, Target};
 use crate::promql::Selector;
@@ -21,6 +20,9 @@ use crate::units::{Labels, Problem, Span, Timestamp};
 
 pub use prometheus::{IN_HAND, LONGEST_REST, Queried, SEEN, starts};
 pub use scraping::{Scraped, Watch};
+
+/// More clock difference than this is told.
+const CLOCKS_DIFFER: Span = Span::seconds(10);
 
 /// Who is asked.
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
@@ -83,7 +85,15 @@ impl Source {
     pub fn now(&self) -> Timestamp {
         match self {
             Source::Queried(queried) => queried.now(),
-            Source::Scraped(_) => clock::now(),
+            Source::Scraped(scraped) => scraped.now(),
+        }
+    }
+
+    /// Says up to when was counted already. A Prometheus has its own time, whatever was counted.
+    pub fn go_on_from(&self, newest: Timestamp) {
+        match self {
+            Source::Queried(_) => {}
+            Source::Scraped(scraped) => scraped.go_on_from(newest),
         }
     }
 
@@ -95,11 +105,11 @@ impl Source {
         }
     }
 
-    /// The problem that both clocks differ.
+    /// The problem that both clocks differ, or that ours was set back where it is the only one.
     pub fn clock_problem(&self) -> Option<Problem> {
         match self {
             Source::Queried(queried) => queried.clock_problem(),
-            Source::Scraped(_) => None,
+            Source::Scraped(scraped) => scraped.clock_problem(),
         }
     }
 

@@ -5,16 +5,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, StreamExt};
 
-use crate::daemon::source::{Round, histograms, latest};
+use crate::daemon::source::{CLOCKS_DIFFER, Round, histograms, latest};
 use crate::io::clock::{self, Offset};
 use crate::io::prometheus::{Answer, Error, Prometheus};
 use crate::plan::{Facts, Plan, Query, Question, Series, Target, buckets};
 use crate::promql::{Matcher, Op, Selector, names};
 use crate::tick::{Ask, NoAnswer, Over, Piece, Starts, latency};
 use crate::units::{Problem, Span, Timestamp};
-
-/// More clock difference than this is told.
-const CLOCKS_DIFFER: Span = Span::seconds(10);
 
 /// Questions handed to the client at once; it holds back those over its own bound.
 pub const IN_HAND: usize = 64;

@@ -1,6 +1,7 @@
 //! Targets that the daemon scrapes itself, as a source: a watch over each, and the answers to a tick's questions from
 //! what they exposed in the last minutes. There is no history: what a counter gained while nobody looked is the
-//! difference to its last counted value, which the ledger keeps.
+//! difference to its last counted value, which the ledger keeps. Nor is there a clock but this host's: one that is set
+//! on is followed, one that is set back is waited for at half the pace, so that ticks go on and none comes twice.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -11,8 +12,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use twox_hash::XxHash64;
 
-use crate::daemon::source::{Round, histograms, latest};
-use crate::io::clock;
+use crate::daemon::source::{CLOCKS_DIFFER, Round, histograms, latest};
+use crate::io::clock::{self, Steady};
 use crate::io::scrape::{Config, Error, Exposed, Full, Limits, Recent, Scrape, Scraper, Wanted};
 use crate::plan::{self, Facts, Pace, Plan, Query, Question, Reading, Series, Target, buckets};
 use crate::promql::{Narrowing, Selector, names};
@@ -50,6 +51,8 @@ struct Targets {
 
 struct State {
     recent: Recent,
+    /// By which scrapes and instants are told.
+    clock: Steady,
     /// When the last of the first scrapes began: nothing can be said of an instant before.
     since: Timestamp,
     lasts: Vec<Last>,
@@ -66,14 +69,15 @@ struct Last {
 impl Scraped {
     /// Reads the files that the targets name. What SLOs do not read is not kept.
     pub fn build(config: &Config, pace: &Pace, slos: &[Arc<Slo>]) -> Result<(Scraped, Vec<Watch>), Error> {
-        let began = clock::now();
+        let mut clock = Steady::not_before(clock::now());
+        let began = clock.now();
         let (plan, _) = plan::plan(slos.to_vec(), &Facts::default(), pace.clone());
         let read = plan.queries.iter().filter_map(selector).map(Selector::metric);
         let wanted = Arc::new(Wanted::only(read.chain([names::PROCESS_START])));
         // The first scrapes begin at once; what is asked before they end waits for them.
         let last = || Last { under_way: Some(began), is_up: true, problem: None };
         let lasts = config.targets.iter().map(|_| last()).collect();
-        let state = Mutex::new(State { recent: Recent::within(Limits::DEFAULT), since: began, lasts });
+        let state = Mutex::new(State { recent: Recent::within(Limits::DEFAULT), clock, since: began, lasts });
         let targets = Arc::new(Targets { state, ended: Notify::new() });
         let mut watches = Vec::new();
         for (index, target) in config.targets.iter().enumerate() {
@@ -83,6 +87,28 @@ impl Scraped {
             watches.push(Watch { scraper, index, every: config.every, offset, wanted, targets });
         }
         Ok((Scraped { targets }, watches))
+    }
+
+    /// The time of day, which goes on from `newest` where that is later: it was counted up to there already.
+    pub fn go_on_from(&self, newest: Timestamp) {
+        let state = &mut *self.targets.enter();
+        let now = state.clock.now().max(newest);
+        state.clock = Steady::not_before(now);
+    }
+
+    /// The time of day, which never goes back.
+    pub fn now(&self) -> Timestamp {
+        self.targets.now()
+    }
+
+    /// The problem that our clock was set back.
+    pub fn clock_problem(&self) -> Option<Problem> {
+        let (until, behind) = self.targets.enter().clock.catching_up();
+        (behind > CLOCKS_DIFFER).then(|| {
+            let until = until.on_grid(Span::minutes(1)) + Span::minutes(1);
+            let remedy = format!("set it by NTP; until {until} time passes here at half its pace");
+            Problem::warning("clock", "this host's clock was set back", remedy)
+        })
     }
 
     /// Whether at least one target answered.
@@ -96,7 +122,8 @@ impl Scraped {
         let mut round = Round { pieces: Vec::new(), idle: Vec::new(), samples: 0 };
         let Some(until) = asks.iter().map(|ask| ask.until).max() else {
             if plan.queries.is_empty() {
-                self.targets.enter().recent.forget(clock::now());
+                let state = &mut *self.targets.enter();
+                state.recent.forget(state.clock.now());
             }
             return round;
         };
@@ -156,7 +183,7 @@ impl Scraped {
 
     /// What targets expose of what a plan asks, once those are scraped that are being scraped now.
     pub async fn facts(&self, plan: &Plan) -> Facts {
-        self.targets.settled(clock::now()).await;
+        self.targets.settled(self.now()).await;
         let state = self.targets.enter();
         let labels = |selector: &Selector| -> Vec<Labels> {
             let Some(narrowing) = Narrowing::new(selector.matchers()) else { return Vec::new() };
@@ -229,7 +256,7 @@ impl Watch {
 
     /// One scrape, and the time until the next.
     async fn turn(&self) {
-        let began = clock::now();
+        let began = self.targets.now();
         self.targets.begin(self.index, began);
         let scraped = self.scraper.scrape(&self.wanted).await;
         self.end(began, scraped);
@@ -238,16 +265,16 @@ impl Watch {
         tokio::time::sleep(Duration::from_millis(next.since(now).as_millis().unsigned_abs())).await;
     }
 
-    /// Keeps what a scrape brought, and whether it brought anything.
+    /// Keeps what a scrape that `began` then brought, and whether it brought anything.
     fn end(&self, began: Timestamp, scraped: Result<Scrape, Error>) {
         let mut state = self.targets.enter();
         let up = |value: f64| {
             let name = Labels::new([(names::NAME_LABEL, names::UP)]);
             vec![Exposed { labels: self.scraper.labels().overlaid(&name), value, created: None }]
         };
-        let kept = scraped.and_then(|Scrape { at, exposed, flaw }| {
+        let kept = scraped.and_then(|Scrape { exposed, flaw }| {
             let own = up(1.0).into_iter().chain(exposed).collect();
-            state.recent.add(at, own).map_err(|Full| Error::Full { url: self.scraper.url().into() })?;
+            state.recent.add(began, own).map_err(|Full| Error::Full { url: self.scraper.url().into() })?;
             Ok(flaw)
         });
         let is_up = kept.is_ok();
@@ -266,6 +293,10 @@ impl Watch {
 }
 
 impl Targets {
+    fn now(&self) -> Timestamp {
+        self.enter().clock.now()
+    }
+
     fn begin(&self, index: usize, at: Timestamp) {
         let state = &mut *self.enter();
         match &mut state.lasts[index].under_way {
@@ -341,7 +372,7 @@ slos:
         });
         let exposed = exposed.collect();
         watch.targets.begin(watch.index, at);
-        watch.end(at, Ok(Scrape { at, exposed, flaw: None }));
+        watch.end(at, Ok(Scrape { exposed, flaw: None }));
     }
 
     fn fail(watch: &Watch, at: Timestamp) {

@@ -49,13 +49,14 @@ impl Error {
         match self {
             // 422 is what Prometheus and its kin say when a limit on samples is passed.
             Error::Refused { status, .. } => *status == 422,
-            Error::Http(http::Error::TooLong { .. }) | Error::TooManySamples { .. } => true,
+            Error::Http(http::Error::TooLong { .. }) | Error::TooManySamples { .. } | Error::TooManySeries { .. } => {
+                true
+            }
             Error::Http(_)
             | Error::Page { .. }
             | Error::Partial { .. }
             | Error::Unreadable { .. }
-            | Error::OtherKind { .. }
-            | Error::TooManySeries { .. } => false,
+            | Error::OtherKind { .. } => false,
         }
     }
 

@@ -9,8 +9,8 @@ mod recent;
 use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
 
-use crate::io::{clock, http};
-use crate::units::{Labels, Timestamp};
+use crate::io::http;
+use crate::units::Labels;
 
 use exposition::Format;
 
@@ -39,8 +39,6 @@ pub struct Scraper {
 /// What a target exposed.
 #[derive(Debug)]
 pub struct Scrape {
-    /// On our clock, just before it was asked.
-    pub at: Timestamp,
     pub exposed: Vec<Exposed>,
     /// What is wrong with it though it counts.
     pub flaw: Option<Error>,
@@ -68,7 +66,6 @@ impl Scraper {
         let url = || self.url().to_string();
         let request = self.client.page()?.header(ACCEPT, LANGUAGES);
         let request = request.header(TIMEOUT_HEADER, self.client.timeout().as_seconds().to_string());
-        let at = clock::now();
         let answer = self.client.answer(request.send()).await?;
         if answer.status != StatusCode::OK {
             return Err(self.client.refusal(&answer).into());
@@ -79,6 +76,6 @@ impl Scraper {
         let read = exposition::read(&answer.body, Format::of(&answer.content_type), wanted, &self.labels);
         let exposition = read.map_err(|fault| Error::Refused { url: url(), fault })?;
         let flaw = exposition.repeated.map(|fault| Error::Repeated { url: url(), fault });
-        Ok(Scrape { at, exposed: exposition.exposed, flaw })
+        Ok(Scrape { exposed: exposition.exposed, flaw })
     }
 }

@@ -78,7 +78,7 @@ async fn asks_once_for_the_languages_it_reads_and_says_how_long_it_waits() {
     let fake = Fake::answering(|| (OPENMETRICS, "# TYPE a counter\na_total 3\na_created 10\n# EOF\n")).await;
     let mut target = at(&fake.url);
     target.http.timeout = Span::millis(2_500);
-    let Scrape { at: _, exposed, flaw } = scrape(&target).await.unwrap();
+    let Scrape { exposed, flaw } = scrape(&target).await.unwrap();
     let [a] = &exposed[..] else { panic!("{exposed:?}") };
     assert_eq!(a.labels.to_string(), r#"{__name__="a_total",instance="here",job="checkout"}"#);
     assert_eq!((a.value, a.created.map(|created| created.as_seconds())), (3.0, Some(10.0)));

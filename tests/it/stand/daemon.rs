@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::stand::process::Process;
-use crate::stand::{Prometheus, eventually, http};
+use crate::stand::{Clock, Prometheus, Service, eventually, http};
 
 /// A stop drains for at most 5 s; twice that is a fault.
 const STOP: Duration = Duration::from_secs(10);
@@ -23,6 +23,7 @@ pub struct Daemon {
     dir: TempDir,
     port: u16,
     ledger: PathBuf,
+    environment: Vec<(&'static str, String)>,
     process: Option<Process>,
 }
 
@@ -56,7 +57,21 @@ impl Daemon {
         fs::create_dir(dir.path().join("slos")).unwrap();
         fs::write(dir.path().join("slos/shop.yaml"), slos).unwrap();
         let ledger = dir.path().join(state);
-        Daemon { dir, port, ledger, process: None }
+        Daemon { dir, port, ledger, environment: Vec::new(), process: None }
+    }
+
+    /// Not started yet, scraping these every second as the job `shop`.
+    pub fn scraping(services: &[&Service], evaluate: &str, slos: &str) -> Daemon {
+        let target =
+            |service: &&Service| format!("{{ url: 'http://{}/metrics', labels: {{ job: shop }} }}", service.instance());
+        let targets = services.iter().map(target).collect::<Vec<_>>().join(", ");
+        let source = format!("scrape: {{ every: 1s, targets: [{targets}] }}");
+        Daemon::reading(&source, evaluate, slos, Path::new("burnwatch.db"))
+    }
+
+    /// From its next start on its clock is this one.
+    pub fn live_by(&mut self, clock: &Clock) {
+        self.environment = clock.environment();
     }
 
     /// Adds lines to its configuration.
@@ -103,6 +118,7 @@ impl Daemon {
     pub fn launch(&mut self) -> &mut Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_burnwatch"));
         command.arg("run").arg("--config").arg(self.dir.path().join("burnwatch.yaml")).current_dir(&self.dir);
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         let process = Process::start(&mut command, &self.dir.path().join("output")).unwrap();
         self.process.insert(process)
     }
@@ -144,6 +160,20 @@ impl Daemon {
     /// Everything it has said on stdout and stderr.
     pub fn output(&self) -> String {
         fs::read_to_string(self.dir.path().join("output")).unwrap()
+    }
+
+    /// Whether it answers at all.
+    pub fn is_live(&self) -> bool {
+        http::get(self.port, "/health/live").is_ok_and(|(status, _)| status == 200)
+    }
+
+    /// The codes of the problems that it lists, each with what it says.
+    #[track_caller]
+    pub fn problems(&self) -> Vec<(String, String)> {
+        let problems = self.get("/api/v1/problems")["problems"].take();
+        let text = |problem: &Value, key: &str| problem[key].as_str().unwrap().to_string();
+        let told = |problem| (text(problem, "code"), text(problem, "what"));
+        problems.as_array().unwrap().iter().map(told).collect()
     }
 
     /// The status and the text that `path` answers.

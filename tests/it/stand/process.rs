@@ -40,6 +40,12 @@ impl Process {
         eventually(&format!("{path} answers 200"), START, look, |(status, _)| *status == 200);
     }
 
+    /// What it ends with by itself.
+    #[track_caller]
+    pub fn wait_ended(&mut self, within: Duration) -> ExitStatus {
+        eventually("it ends", within, || self.child.try_wait().unwrap(), Option::is_some).unwrap()
+    }
+
     /// Asks it to end (SIGTERM) and gives what it ended with.
     #[track_caller]
     pub fn terminate(self, within: Duration) -> ExitStatus {
@@ -51,8 +57,7 @@ impl Process {
     pub fn signal(mut self, name: &str, within: Duration) -> ExitStatus {
         let signal = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &signal]).status().unwrap().success(), "{signal}");
-        eventually(&format!("it ends after SIG{name}"), within, || self.child.try_wait().unwrap(), Option::is_some)
-            .unwrap()
+        self.wait_ended(within)
     }
 }
 

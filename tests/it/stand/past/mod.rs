@@ -11,6 +11,7 @@ use crate::stand::Requests;
 pub use blocks::{store, texts};
 pub use declared::{EXACT, declared};
 pub use scenarios::scenarios;
+pub use traffic::Dice;
 
 /// The distance of two scrapes, in seconds.
 pub const SCRAPE: i64 = 60;

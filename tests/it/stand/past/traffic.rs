@@ -74,10 +74,11 @@ fn busy(at: i64) -> f64 {
 }
 
 /// Numbers that look random and are the same on every machine (splitmix64).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn toss(&mut self) -> f64 {
+    /// A number from 0 up to 1.
+    pub fn toss(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
