@@ -38,8 +38,13 @@ impl Prometheus {
 
     /// Running, with a past that it never scraped and no targets.
     pub fn remembering(pasts: &[Past]) -> Prometheus {
+        Prometheus::holding(Blocks::of(pasts))
+    }
+
+    /// The same of blocks.
+    pub fn holding(blocks: Blocks) -> Prometheus {
         let mut prometheus = Prometheus::stopped("10y", SCRAPE as u64);
-        Blocks::of(pasts).store(&prometheus.path("data"));
+        blocks.store(&prometheus.path("data"));
         prometheus.start();
         prometheus
     }

@@ -23,11 +23,13 @@ pub struct Blocks {
 }
 
 /// The families, whose samples have to stand together.
-const FAMILIES: [&str; 4] = [
+const FAMILIES: [&str; 5] = [
     "# TYPE process_start_time_seconds gauge\n",
     "# TYPE up gauge\n",
     "# TYPE http_requests counter\n",
     "# TYPE http_request_duration_seconds histogram\n",
+    // What `also` adds.
+    "",
 ];
 
 impl Blocks {
@@ -39,6 +41,16 @@ impl Blocks {
     /// The same as texts 0.0.4.
     pub fn texts(pasts: &[Past]) -> impl Iterator<Item = String> {
         Blocks::counting(pasts, 1_000).families.into_values().map(|families| families.concat())
+    }
+
+    /// The same, with a series that was always 1, at every so many seconds of a span.
+    #[allow(dead_code, reason = "the bench of costs remembers recordings")]
+    pub fn also(mut self, series: &str, every: i64, (from, to): (i64, i64)) -> Blocks {
+        for at in (from..to).step_by(every as usize) {
+            let [.., others] = self.families.entry(at.div_euclid(BLOCK)).or_default();
+            _ = writeln!(others, "{series} 1 {at}");
+        }
+        self
     }
 
     fn counting(pasts: &[Past], per_second: i64) -> Blocks {
@@ -83,7 +95,7 @@ impl Blocks {
 
 fn write(families: &mut [String; FAMILIES.len()], job: &str, process: &Exposed, at: i64) {
     let Exposed { instance, started, served } = process;
-    let [starts, ups, requests, durations] = families;
+    let [starts, ups, requests, durations, _] = families;
     let labels = format!("job=\"{job}\",instance=\"{instance}\"");
     _ = writeln!(starts, "process_start_time_seconds{{{labels}}} {started} {at}");
     _ = writeln!(ups, "up{{{labels}}} 1 {at}");
