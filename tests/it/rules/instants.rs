@@ -2,7 +2,7 @@
 //! (ch. 5) for 99.9 % over 30 d. What is expected here knows nothing of how burnwatch makes its rules.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, slice, thread};
 
 use tempfile::TempDir;
@@ -30,6 +30,17 @@ enum Wanted {
     Worth(&'static str, &'static str, f64),
 }
 use Wanted::{NoData, Page, Ticket, Worth};
+
+/// Whether an alert of this name and severity fires, which is one however many ask for it.
+fn firing(alert: &str, severity: &str, fires: bool) -> String {
+    let labels = format!("alertname=\"{alert}\",severity=\"{severity}\",alertstate=\"firing\"");
+    format!("(count(ALERTS{{{labels}}}) or vector(0)) == bool {}", u8::from(fires))
+}
+
+/// An expression that has to be 1 at an instant, as promtool reads it.
+fn holds(expr: &str, at: &str) -> String {
+    format!("  - {{ expr: '{expr}', eval_time: {at}, exp_samples: [{{ labels: '{{}}', value: 1 }}] }}\n")
+}
 
 /// Evaluations 30 s and samples 15 s apart (1 500 requests each): an alert may be 45 s late.
 const QUICK: (&str, &str) = ("30s", "15s");
@@ -110,6 +121,14 @@ const TESTS: &[Test] = &[
             Page("2h1m", false),
         ],
     },
+    // Who has no requests has spent nothing.
+    Test {
+        name: "no request ever",
+        pace: QUICK,
+        reads: ERRORS,
+        values: ["0x100", "_x100"],
+        wanted: &[Worth("slo:error_budget_remaining:ratio", "20m", 1.0), Page("20m", false), Ticket("20m", false)],
+    },
     // 7 times what 6 h may spend, which is more than 6 after 5 h 8 min 34 s of them; a single hour pages only over 14.4.
     Test {
         name: "0.7 %",
@@ -164,14 +183,14 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("90 s", "> 14.4 and", "> 14.4 or"),
     ("90 s", ")\n      or\n      (", ")\n      and\n      ("),
     ("5 min", "or on() 0 * slo:events:rate5m", "and on() slo:events:rate5m"),
-    ("5 min", "\n      or 1 + 0 *", "\n      and 0 *"),
-    ("all are slow", r#"le="+Inf""#, r#"le="0.2""#),
-    ("all are slow", "clamp_min(", "0 * clamp_min("),
+    ("no request ever", "\n      or 1 + 0 *", "\n      and 0 *"),
     (
         "silence, and then nothing",
-        "absent_over_time(slo:bad_events:rate5m",
-        "vector(1) or last_over_time(slo:bad_events:rate5m",
+        "slo=\"api\"}[10m])\n    labels:\n      service: shop\n      severity",
+        "slo=\"api\"}[3m])\n    labels:\n      service: shop\n      severity",
     ),
+    ("all are slow", r#"le="+Inf""#, r#"le="0.2""#),
+    ("all are slow", "clamp_min(", "0 * clamp_min("),
     ("0.7 %", "> 6)", "> 7)"),
     ("0.7 %", "144 * avg_over_time", "sum_over_time"),
     ("0.4 %", "severity: ticket", "severity: page"),
@@ -199,12 +218,8 @@ impl Test {
             writeln!(text, "  - {{ series: '{series}', values: '{values}' }}").unwrap();
         }
         text.push_str("  promql_expr_test:\n");
-        let firing = |alert: &str, severity: &str, fires: bool| {
-            let labels = format!("alertname=\"{alert}\",severity=\"{severity}\",alertstate=\"firing\"");
-            format!("(count(ALERTS{{{labels}}}) or vector(0)) == bool {}", u8::from(fires))
-        };
         for wanted in self.wanted {
-            let (at, holds) = match *wanted {
+            let (at, expr) = match *wanted {
                 Page(at, fires) => (at, firing("ErrorBudgetBurn", "page", fires)),
                 Ticket(at, fires) => (at, firing("ErrorBudgetBurn", "ticket", fires)),
                 NoData(at, fires) => (at, firing("SLONoData", "ticket", fires)),
@@ -212,8 +227,7 @@ impl Test {
                     (at, format!("vector(scalar(abs({name} - {value}) <= bool {}))", 0.01 * value.abs().max(1.0)))
                 }
             };
-            writeln!(text, "  - {{ expr: '{holds}', eval_time: {at}, exp_samples: [{{ labels: '{{}}', value: 1 }}] }}")
-                .unwrap();
+            text.push_str(&holds(&expr, at));
         }
         text
     }
@@ -235,22 +249,65 @@ fn rules_speak_when_the_table_says() {
     assert_eq!(test_rules(&tests), Ok(()));
 }
 
+/// Alters the rules beside a test, which then has to fail.
+fn is_found_out(rules: &Path, test: &Path, right: &str, wrong: &str) {
+    let text = fs::read_to_string(rules).unwrap();
+    let altered = text.replace(right, wrong);
+    assert_ne!(altered, text, "{right} is in the rules");
+    fs::write(rules, altered).unwrap();
+    let said = test_rules(&[test.to_path_buf()]).expect_err(wrong);
+    assert!(said.contains("got:"), "{wrong} is no rule: {said}");
+    fs::write(rules, text).unwrap();
+}
+
 #[test]
 fn rules_that_are_wrong_in_a_line_are_found_out() {
-    let found_out = |(name, right, wrong): &(&str, &str, &str)| {
-        let test = TESTS.iter().find(|test| test.name == *name).unwrap();
-        let (directory, test) = test.written();
-        let rules = directory.path().join("rules/shop.yaml");
-        let text = fs::read_to_string(&rules).unwrap();
-        let altered = text.replace(right, wrong);
-        assert_ne!(altered, text, "{right} is in the rules");
-        fs::write(&rules, altered).unwrap();
-        let said = test_rules(slice::from_ref(&test)).expect_err(wrong);
-        assert!(said.contains("got:"), "{wrong} is no rule: {said}");
+    let look = |(name, right, wrong): &(&str, &str, &str)| {
+        let (directory, test) = TESTS.iter().find(|test| test.name == *name).unwrap().written();
+        is_found_out(&directory.path().join("rules/shop.yaml"), &test, right, wrong);
     };
     let (one, other) = WRONG.split_at(WRONG.len() / 2);
     thread::scope(|scope| {
-        scope.spawn(|| one.iter().for_each(found_out));
-        scope.spawn(|| other.iter().for_each(found_out));
+        scope.spawn(|| one.iter().for_each(look));
+        scope.spawn(|| other.iter().for_each(look));
     });
+}
+
+/// Two daemons count: from 10 to 20 min a page is active, at 10 min measuring ends, at 20 min both are gone.
+#[test]
+fn exporter_rules_say_once_what_daemons_say_and_that_none_does() {
+    let slo = format!("{{ name: api, objective: 99.9%, sli: {} }}", ERRORS.0);
+    let directory = declared(&[&format!("service: shop\nslos:\n  - {slo}\n")]);
+    assert_eq!(generate(directory.path(), &["rules", "--style", "exporter", "-q"]).0, 0);
+    let mut text = "rule_files: [rules/shop.yaml, rules/burnwatch.yaml]\nevaluation_interval: 1m\ntests:\n\
+                    - interval: 1m\n  input_series:\n"
+        .to_string();
+    let slo = r#"service="shop",slo="api""#;
+    for daemon in ["a", "b"] {
+        for (name, labels, values) in [
+            ("burnwatch_alert_active", &*format!(r#"{slo},severity="page","#), "0x9 1x9 0x20"),
+            ("burnwatch_slo_last_measured_timestamp_seconds", &*format!("{slo},"), "0+60x10 600x29"),
+            ("burnwatch_tick_last_timestamp_seconds", "", "0+60x20 stale _x20"),
+        ] {
+            writeln!(text, "  - {{ series: '{name}{{{labels}instance=\"{daemon}\"}}', values: '{values}' }}").unwrap();
+        }
+    }
+    text.push_str("  promql_expr_test:\n");
+    for (alert, severity, quiet, speaks) in [
+        ("ErrorBudgetBurn", "page", ["9m", "20m"], "10m"),
+        ("SLONoData", "ticket", ["10m", "20m"], "21m"),
+        ("BurnwatchDown", "page", ["20m", "29m"], "31m"),
+    ] {
+        quiet.iter().for_each(|at| text.push_str(&holds(&firing(alert, severity, false), at)));
+        text.push_str(&holds(&firing(alert, severity, true), speaks));
+    }
+    let test = directory.path().join("exporter.yaml");
+    fs::write(&test, text).unwrap();
+    assert_eq!(test_rules(slice::from_ref(&test)), Ok(()));
+
+    let rules = ["shop", "burnwatch"].map(|name| directory.path().join(format!("rules/{name}.yaml")));
+    is_found_out(&rules[0], &test, " == 1", " == 0");
+    is_found_out(&rules[0], &test, "max(burnwatch_alert_active", "sum by (instance) (burnwatch_alert_active");
+    is_found_out(&rules[0], &test, "> 600", "> 300");
+    is_found_out(&rules[1], &test, "absent_over_time(", "0 > absent_over_time(");
 }
