@@ -2,7 +2,7 @@
 
 use crate::dashboards::grafana::{Dashboard, Variable};
 use crate::dashboards::layout::placed;
-use crate::dashboards::panel::{lines, stat};
+use crate::dashboards::panel::{lines, rate, stat};
 use crate::promql::names;
 
 pub fn dashboard(datasource: &str) -> Dashboard {
@@ -37,8 +37,8 @@ pub fn dashboard(datasource: &str) -> Dashboard {
             .stacked(),
         lines("Power by service", "What each service spends, idle power apart", "watt")
             .asking(watts("service", &format!("{}{{service=~\"$service\"}}", names::SERVICE_ENERGY)), "{{service}}")
-            .asking(format!("sum(rate({}[$__rate_interval]))", names::UNATTRIBUTED_ENERGY), "unattributed")
-            .asking(format!("sum(rate({}[$__rate_interval]))", names::IDLE_ENERGY), "idle")
+            .asking(rate(names::UNATTRIBUTED_ENERGY), "unattributed")
+            .asking(rate(names::IDLE_ENERGY), "idle")
             .between(Some(0.0), None)
             .stacked(),
         lines("Joules per request", "Over the last five minutes", "joule")

@@ -29,6 +29,11 @@ fn panel(kind: &'static str, title: &'static str, description: &'static str, opt
     }
 }
 
+/// The rate of some counters, together, over what a graph's points are apart.
+pub fn rate(counters: &str) -> String {
+    format!("sum(rate({counters}[$__rate_interval]))")
+}
+
 fn last() -> Reduce {
     Reduce { values: false, calcs: ["lastNotNull"], fields: "" }
 }

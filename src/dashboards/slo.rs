@@ -2,7 +2,7 @@
 
 use crate::dashboards::grafana::{Dashboard, Variable};
 use crate::dashboards::layout::placed;
-use crate::dashboards::panel::{lines, stat, word};
+use crate::dashboards::panel::{lines, rate, stat, word};
 use crate::promql::names;
 
 /// The burn rates that open alerts (SRE workbook, ch. 5).
@@ -17,7 +17,7 @@ pub fn dashboard(datasource: &str) -> Dashboard {
         Variable::one("slo", "SLO", &format!("{}{{service=\"$service\"}}", names::SLO_INFO)),
     ];
     let one = |name: &str| format!("max({})", chosen(name));
-    let rate = |name: &str| format!("sum(rate({}[$__rate_interval]))", chosen(name));
+    let events = |name: &str| rate(&chosen(name));
     dashboard.panels = placed(vec![
         stat("Objective", "The share of events that must be good", "percentunit").asking(one(names::SLO_OBJECTIVE), ""),
         stat("SLI", "The share of events over the SLO's window that were good", "percentunit")
@@ -52,8 +52,8 @@ pub fn dashboard(datasource: &str) -> Dashboard {
             .between(Some(0.0), None)
             .with_lines_at(&BURNS),
         lines("Events", "Good and bad events a second", "cps")
-            .asking(format!("{} - {}", rate(names::SLO_EVENTS), rate(names::SLO_BAD_EVENTS)), "good")
-            .asking(rate(names::SLO_BAD_EVENTS), "bad")
+            .asking(format!("{} - {}", events(names::SLO_EVENTS), events(names::SLO_BAD_EVENTS)), "good")
+            .asking(events(names::SLO_BAD_EVENTS), "bad")
             .between(Some(0.0), None)
             .stacked(),
         lines("Latency", "Observed over the last hour; latency SLOs only", "s")

@@ -1,6 +1,8 @@
 //! `burnwatch generate` as people and pipelines run it, and Prometheus' own tool on what it writes.
 
 mod agreement;
+mod instants;
+mod live;
 mod random;
 
 use std::fs;

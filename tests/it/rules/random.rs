@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
 
-use crate::rules::{generate, rules_and_tests};
+use crate::rules::{files, generate, rules_and_tests};
 use crate::stand::{check_rules, test_rules};
 
 /// What may stand in a label, a matcher or a text, and wants quotes somewhere.
@@ -20,9 +22,15 @@ fn word() -> impl Strategy<Value = String> {
     ]
 }
 
-/// In single quotes, as YAML wants it.
+/// What may stand in a text beside: lines, quotes of all kinds, other scripts, and what looks like a template.
+fn text() -> impl Strategy<Value = String> {
+    let odd = ["two\nlines\n", "\"so\" 'so' `so`", "日本語 🔥", "{{ $labels.slo }}", "{{", "a\\b\tc", "%d }}"];
+    prop_oneof![word(), proptest::sample::select(odd.to_vec()).prop_map(String::from)]
+}
+
+/// In double quotes, in which YAML is JSON.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    serde_json::to_string(text).unwrap()
 }
 
 /// Matchers on a label other than `code`.
@@ -71,7 +79,7 @@ fn sli() -> impl Strategy<Value = String> {
 }
 
 fn alerts() -> impl Strategy<Value = String> {
-    let annotations = (word(), word()).prop_map(|(label, text)| {
+    let annotations = (word(), text()).prop_map(|(label, text)| {
         format!("{{ labels: {{ team: {} }}, annotations: {{ said: {} }} }}", quoted(&label), quoted(&text))
     });
     let annotations = annotations.boxed();
@@ -85,7 +93,7 @@ fn alerts() -> impl Strategy<Value = String> {
 fn slo() -> impl Strategy<Value = String> {
     let objective = proptest::sample::select(vec!["99%", "99.5%", "99.9%", "99.95%", "99.99%", "99.9999%"]);
     let window = proptest::sample::select(vec!["1d", "3d", "7d", "20d", "28d", "30d", "90d", "366d"]);
-    (sli(), objective, window, alerts(), word(), word()).prop_map(|(sli, objective, window, alerts, label, description)| {
+    (sli(), objective, window, alerts(), word(), text()).prop_map(|(sli, objective, window, alerts, label, description)| {
         format!(
             "  - name: NAME\n    description: {}\n    objective: {objective}\n    window: {window}\n    labels: {{ tier: {} }}\n    \
              alerts: {alerts}\n    sli: {{ {sli} }}\n",
@@ -95,38 +103,73 @@ fn slo() -> impl Strategy<Value = String> {
     })
 }
 
-/// Generates the rules of `count` SLOs and their tests, a file for each 25, and gives them to promtool.
-fn check(count: usize, slo: impl Strategy<Value = String>, tested: &str) {
+/// `count` SLOs, 25 to a file, and what `hold` says of the directory that they are declared in.
+fn check(count: usize, hold: impl Fn(&Path) -> Result<(), TestCaseError>) {
     let mut runner =
         TestRunner::new(Config { cases: 1, max_shrink_iters: 0, failure_persistence: None, ..Config::default() });
-    let all = runner.run(&proptest::collection::vec(slo, count), |slos| {
+    let all = runner.run(&proptest::collection::vec(slo(), count), |slos| {
         let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("slos")).unwrap();
         for (file, slos) in slos.chunks(25).enumerate() {
             let mut text = format!("service: Service_{file}.x\nslos:\n");
             for (index, slo) in slos.iter().enumerate() {
                 let named = slo.replace("NAME", &format!("slo-{index}")).replace("METRIC", &format!("m{file}_{index}"));
                 text.write_str(&named).unwrap();
             }
-            fs::write(directory.path().join(format!("{file}.yaml")), text).unwrap();
+            fs::write(directory.path().join(format!("slos/{file}.yaml")), text).unwrap();
         }
-        let (code, _, said) = generate(directory.path(), &["--slos", ".", "--out", ".", "-q"]);
-        prop_assert_eq!(code, 0, "{}", said);
-        let (rules, mut tests) = rules_and_tests(&directory.path().join("rules"));
-        tests.retain(|test| test.parent().is_some_and(|parent| parent.ends_with(tested)));
-        prop_assert_eq!((rules.len(), tests.len()), (count.div_ceil(25) + 1, count.div_ceil(25)));
-        prop_assert_eq!(check_rules(&rules), Ok(()));
-        prop_assert_eq!(test_rules(&tests), Ok(()));
-        Ok(())
+        hold(directory.path())
     });
     all.unwrap();
 }
 
+/// The rules of all SLOs in a directory and their tests at one pace.
+fn generated(directory: &Path, pace: &str) -> Result<(Vec<PathBuf>, Vec<PathBuf>), TestCaseError> {
+    let (code, _, said) = generate(directory, &["--quiet"]);
+    prop_assert_eq!(code, 0, "{}", said);
+    let (rules, mut tests) = rules_and_tests(&directory.join("rules"));
+    tests.retain(|test| test.parent().is_some_and(|parent| parent.ends_with(pace)));
+    Ok((rules, tests))
+}
+
 #[test]
 fn three_hundred_random_slos_page_when_they_should() {
-    check(300, slo(), "minutes");
+    check(300, |directory| {
+        let (rules, tests) = generated(directory, "minutes")?;
+        prop_assert_eq!((rules.len(), tests.len()), (12, 12));
+        prop_assert_eq!(check_rules(&rules), Ok(()));
+        prop_assert_eq!(test_rules(&tests), Ok(()));
+        Ok(())
+    });
 }
 
 #[test]
 fn a_few_random_slos_behave_over_days() {
-    check(6, slo(), "days");
+    check(6, |directory| {
+        let (_, tests) = generated(directory, "days")?;
+        prop_assert_eq!(tests.len(), 1);
+        prop_assert_eq!(test_rules(&tests), Ok(()));
+        Ok(())
+    });
+}
+
+#[test]
+fn promtool_takes_three_hundred_random_slos_in_every_style_and_format() {
+    check(300, |directory| {
+        for (flags, count) in [(["--style", "exporter"], 13), (["--format", "operator"], 12)] {
+            let out = directory.join(flags[1]);
+            let arguments = ["rules", "--quiet", flags[0], flags[1], "--out", flags[1]];
+            let (code, _, said) = generate(directory, &arguments);
+            prop_assert_eq!(code, 0, "{}", said);
+            let rules = files(&out);
+            prop_assert_eq!(rules.len(), count);
+            for path in rules.iter().filter(|_| flags[1] == "operator") {
+                // The groups of a resource are what stands under `spec`.
+                let resource: Value = serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+                fs::write(path, resource["spec"].to_string()).unwrap();
+            }
+            prop_assert_eq!(check_rules(&rules), Ok(()));
+        }
+        Ok(())
+    });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stand::past::{Past, SCRAPE, store};
+use crate::stand::past::{Constant, Past, SCRAPE, store};
 use crate::stand::process::Process;
 use crate::stand::{Daemon, Service, eventually, http};
 
@@ -38,8 +38,13 @@ impl Prometheus {
 
     /// Running, with a past that it never scraped and no targets.
     pub fn remembering(pasts: &[Past]) -> Prometheus {
+        Prometheus::holding(pasts, &[])
+    }
+
+    /// The same, with constants.
+    pub fn holding(pasts: &[Past], constants: &[Constant]) -> Prometheus {
         let mut prometheus = Prometheus::stopped("10y", SCRAPE as u64);
-        store(pasts, &prometheus.path("data"));
+        store(pasts, constants, &prometheus.path("data"));
         prometheus.start();
         prometheus
     }

@@ -17,25 +17,35 @@ const BLOCK: i64 = 54 * 3_600;
 const AT_A_TIME: usize = 2;
 
 /// The families, whose samples have to stand together.
-const FAMILIES: [&str; 4] = [
+const FAMILIES: [&str; 5] = [
     "# TYPE process_start_time_seconds gauge\n",
     "# TYPE up gauge\n",
     "# TYPE http_requests counter\n",
     "# TYPE http_request_duration_seconds histogram\n",
+    // Constants.
+    "",
 ];
+
+/// A series that was 1 at every so many seconds of a span.
+pub struct Constant {
+    pub series: String,
+    pub every: i64,
+    pub from: i64,
+    pub to: i64,
+}
 
 /// The samples of a block, by family.
 type Block = [String; FAMILIES.len()];
 
 /// All that was ever scraped of some services, as texts 0.0.4.
 pub fn texts(pasts: &[Past]) -> impl Iterator<Item = String> {
-    blocks(pasts, 1_000).map(|families| families.concat())
+    blocks(pasts, &[], 1_000).map(|families| families.concat())
 }
 
-/// Makes all that was ever scraped of some services the data of a Prometheus that is not running.
-pub fn store(pasts: &[Past], data: &Path) {
+/// Makes all that was ever scraped of some services, and some constants, the data of a Prometheus that is not running.
+pub fn store(pasts: &[Past], constants: &[Constant], data: &Path) {
     let texts = tempfile::tempdir().unwrap();
-    let files = blocks(pasts, 1).enumerate().map(|(number, families)| {
+    let files = blocks(pasts, constants, 1).enumerate().map(|(number, families)| {
         let path = texts.path().join(number.to_string());
         let family = |(head, samples): (&str, &String)| {
             if samples.is_empty() { String::new() } else { format!("{head}{samples}") }
@@ -59,16 +69,25 @@ pub fn store(pasts: &[Past], data: &Path) {
 }
 
 /// Block after block, so that no more than one is held at a time; moments are so many to a second.
-fn blocks(pasts: &[Past], per_second: i64) -> impl Iterator<Item = Block> {
+fn blocks(pasts: &[Past], constants: &[Constant], per_second: i64) -> impl Iterator<Item = Block> {
     let mut all: Vec<_> = pasts.iter().map(|past| (past, past.scrapes().peekable())).collect();
+    let moments = |constant: &Constant| (constant.from..constant.to).step_by(constant.every as usize).peekable();
+    let mut others: Vec<_> = constants.iter().map(|constant| (&constant.series, moments(constant))).collect();
     from_fn(move || {
         let number = |at: i64| at.div_euclid(BLOCK);
-        let first = all.iter_mut().filter_map(|(_, scrapes)| Some(number(scrapes.peek()?.at))).min()?;
+        let scraped = all.iter_mut().filter_map(|(_, scrapes)| Some(number(scrapes.peek()?.at)));
+        let first = scraped.chain(others.iter_mut().filter_map(|(_, moments)| Some(number(*moments.peek()?)))).min()?;
         let mut block = Block::default();
         for (past, scrapes) in &mut all {
             while let Some(scrape) = scrapes.next_if(|scrape| number(scrape.at) == first) {
                 let at = scrape.at * per_second;
                 scrape.exposed.iter().for_each(|process| write(&mut block, &past.job, process, at));
+            }
+        }
+        let [.., constants] = &mut block;
+        for (series, moments) in &mut others {
+            while let Some(at) = moments.next_if(|at| number(*at) == first) {
+                _ = writeln!(constants, "{series} 1 {}", at * per_second);
             }
         }
         Some(block)
@@ -77,7 +96,7 @@ fn blocks(pasts: &[Past], per_second: i64) -> impl Iterator<Item = Block> {
 
 fn write(families: &mut Block, job: &str, process: &Exposed, at: i64) {
     let Exposed { instance, started, served } = process;
-    let [starts, ups, requests, durations] = families;
+    let [starts, ups, requests, durations, _] = families;
     let labels = format!("job=\"{job}\",instance=\"{instance}\"");
     _ = writeln!(starts, "process_start_time_seconds{{{labels}}} {started} {at}");
     _ = writeln!(ups, "up{{{labels}}} 1 {at}");

@@ -8,7 +8,7 @@ mod traffic;
 
 use crate::stand::Requests;
 
-pub use blocks::{store, texts};
+pub use blocks::{Constant, store, texts};
 pub use declared::{EXACT, declared};
 pub use scenarios::scenarios;
 pub use traffic::Dice;
