@@ -144,7 +144,7 @@ slos:
     sli:
       bad: sum by (a, b) (increase(a_total{x="y"}[$window] offset 90s)) - 1e-7 ^ 2
       total: 'topk(3, (rate(a_total[$window]))) * on (job) group_left (x) count without () (max_over_time(b[1h:5m]) > bool -1.50)'
-  - { name: value, objective: 99%, sli: { value: 'quantile(.9, -a unless ignoring (b) c @ end()) % 0x1F', over: 1e9, every: 2m } }
+  - { name: value, objective: 99%, sli: { value: 'quantile(.9, -a unless ignoring (b) c @ end()) % 0x1F', over: 1000000000, every: 2m } }
   - { name: scalar, objective: 99%, sli: { value: 'scalar(sum(a)) / 3600 / Inf', under: 1, every: 1h } }
 "#;
 
@@ -168,8 +168,9 @@ fn what_prometheus_does_not_run_or_cannot_evaluate_is_a_problem_of_the_slo() {
     let (prometheus, service) = shop(1);
     service.serve(Requests { total: 10, failed: 1, slow: 0 });
     let twice = "http_requests_total * on (job) http_requests_total";
-    let failing =
-        format!("service: till\nslos:\n  - {{ name: twice, objective: 99%, sli: {{ value: '{twice}', under: 5 }} }}\n");
+    let failing = format!(
+        "service: till\nwindow: 1d\nslos:\n  - {{ name: twice, objective: 99%, sli: {{ value: '{twice}', under: 5 }} }}\n"
+    );
     let mut unknown = writing(&prometheus, &slos("shop", "99.9%"));
     let mut failing = writing(&prometheus, &failing);
     running(&prometheus, &[&failing]);
@@ -258,7 +259,7 @@ fn files_that_cannot_be_written_or_told_of_are_one_problem_and_the_daemon_goes_o
     let problem = wait_problem(&forbidden, "reload_failed");
     check_says(&problem, &["403", "--web.enable-lifecycle"]);
     let problem = wait_problem(&refused, "rules_refused");
-    check_says(&problem, &["the former ones are back", "500", "not for the new ones alone"]);
+    check_says(&problem, &["nor the former ones, which are back", "500"]);
     assert_eq!(texts(&refused.path("rules")).len(), 0, "there were none before");
 
     let problems = || boards.get("/api/v1/problems").to_string();

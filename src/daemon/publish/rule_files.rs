@@ -146,7 +146,7 @@ impl RuleFiles {
             }
         };
         match beside_the_loop(put).await {
-            Ok(Some(change)) if change.differences.is_empty() => Ok(()),
+            Ok(Some(change)) if change.is_empty() => Ok(()),
             Ok(Some(change)) => {
                 tracing::info!(files = change.differences.len(), dir = %self.dir.display(), "rule files written");
                 (self.unloaded, self.is_new) = (None, true);
@@ -178,8 +178,14 @@ impl RuleFiles {
             let what = format!("the rule files are written, but not loaded: {error}");
             return Err(vec![Problem::error("reload_failed", what, error.remedy())]);
         }
-        let problem = taken_back(change, reload, &error).await;
-        self.untaken = None;
+        let problem = match change.is_empty() {
+            true => {
+                let what = format!("the rule files are refused: {error}");
+                Problem::error("rules_refused", what, error.remedy())
+            }
+            false => taken_back(change, reload, &error).await,
+        };
+        (self.untaken, self.is_reminded) = (None, false);
         self.refused = Some((problem.clone(), Stopwatch::started()));
         Err(vec![problem])
     }
@@ -204,7 +210,7 @@ impl RuleFiles {
         }
         let patience = if self.reload.is_some() { SETTLED_AFTER } else { FOUND_AFTER };
         let since = *self.unloaded.get_or_insert_with(Stopwatch::started);
-        if !self.is_reminded {
+        if self.reload.is_some() && !self.is_reminded {
             self.is_reminded = true;
             self.untaken = Some(Change::default());
             self.tell().await?;
@@ -249,8 +255,8 @@ async fn taken_back(change: &Change, reload: &Reload, error: &NotReloaded) -> Pr
             Problem::error("rules_refused", what, error.remedy())
         }
         Err(again) => {
-            let what = format!("the new rule files are not loaded, and the former ones are back: {again}");
-            Problem::error("rules_refused", what, "it is not for the new ones alone; its log says what is wrong")
+            let what = format!("neither the new rule files are loaded nor the former ones, which are back: {again}");
+            Problem::error("rules_refused", what, again.remedy())
         }
     }
 }

@@ -142,6 +142,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// Whether everything was as it should be.
+    pub fn is_empty(&self) -> bool {
+        self.differences.is_empty()
+    }
+
     /// This and a later one, as one.
     pub fn followed_by(mut self, later: Change) -> Change {
         self.differences.extend(later.differences);

@@ -161,6 +161,25 @@ fn a_directory_that_cannot_be_written_and_a_file_of_somebody_else_stay_as_they_a
 }
 
 #[test]
+fn where_one_file_cannot_be_written_the_old_ones_stay_whole() {
+    let directory = declared(&[&service("a"), &service("b")]);
+    let rules = directory.path().join("rules");
+    assert_eq!(generate(directory.path(), &["rules", "slos/0.yaml"]).0, 0);
+    let old = fs::read_to_string(rules.join("a.yaml")).unwrap();
+    fs::write(directory.path().join("slos/0.yaml"), service("a").replace("99%", "99.9%")).unwrap();
+    fs::create_dir(rules.join(".b.yaml.new")).unwrap();
+    let (code, _, said) = generate(directory.path(), &["rules"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("rules/b.yaml: cannot be written: Is a directory"), "{said}");
+    assert_eq!(fs::read_to_string(rules.join("a.yaml")).unwrap(), old);
+    assert!(!rules.join(".a.yaml.new").exists(), "nothing is left beside it");
+    assert_eq!(generate(directory.path(), &["rules", "--check"]).0, 1);
+    fs::create_dir(rules.join("b.yaml")).unwrap();
+    let (code, _, said) = generate(directory.path(), &["rules", "--check"]);
+    assert!(code == 2 && said.contains("rules/b.yaml: cannot be written: Is a directory"), "{code}: {said}");
+}
+
+#[test]
 fn an_slo_with_a_mistake_keeps_everything_from_being_generated() {
     let directory = declared(&[&service("a"), &service("b").replace("99%", "99")]);
     let (code, _, said) = generate(directory.path(), &["rules"]);
