@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::io::web::Site;
-use crate::io::web::parameters::{Named, Parameters};
 use crate::io::web::openapi::{Limited, NoSlo, Parametrized};
+use crate::io::web::parameters::{Named, Parameters};
 use crate::io::web::refusal::Refusal;
 use crate::report::{self, json};
 

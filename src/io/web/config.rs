@@ -151,11 +151,11 @@ mod tests {
     #[test]
     fn says_what_to_write_instead() {
         check("lisen: x", "1: \"lisen\" is not a key of web; write \"listen\"");
+        check("rate_limit: { burst: 0 }", "22: burst 0 is not from 1 to 1000000; write such as 60, or rate_limit: off");
         check(
-            "rate_limit: { burst: 0 }",
-            "22: burst 0 is not from 1 to 1000000; write such as 60, or rate_limit: off",
+            "rate_limit: 60",
+            "13: rate_limit wants a mapping, found text; write `key: value` lines beneath it, or { key: value }",
         );
-        check("rate_limit: 60", "13: rate_limit wants a mapping, found text; write `key: value` lines beneath it, or { key: value }");
         check(
             "trusted_proxies: [proxy]",
             "19: trusted_proxies \"proxy\" is no network; write networks or addresses, such as [10.0.0.0/8, 192.0.2.7]",

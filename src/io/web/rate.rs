@@ -230,7 +230,9 @@ mod tests {
 
     #[test]
     fn probes_and_metrics_are_free_and_what_only_looks_so_is_not() {
-        for path in ["/health", "/health/live", "/health/ready", "/-/healthy", "/-/ready", "/metrics", "/metrics/energy"] {
+        for path in
+            ["/health", "/health/live", "/health/ready", "/-/healthy", "/-/ready", "/metrics", "/metrics/energy"]
+        {
             assert!(is_free(path), "{path}");
         }
         for path in ["/", "/healthy", "/metricsx", "/-/reload", "/api/v1/slos", "/openapi.json", "/api/health"] {

@@ -34,11 +34,16 @@ impl Refusal {
     }
 
     pub fn unauthorized() -> Refusal {
-        Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", "say who you are, with a user and a password that are known")
+        Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "say who you are, with a user and a password that are known",
+        )
     }
 
     pub fn cross_site() -> Refusal {
-        let message = "a page of another site may not change anything here; send it from this one, or without a browser";
+        let message =
+            "a page of another site may not change anything here; send it from this one, or without a browser";
         Refusal::new(StatusCode::FORBIDDEN, "cross_site", message)
     }
 

@@ -122,11 +122,14 @@ fn read(path: &Path, files: &mut Vec<(PathBuf, Stamp)>) -> Result<Rules, Vec<Pro
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|cause| {
         let remedy = "check web.config_file, and that burnwatch may read it";
-        vec![Problem::error("config_file", format!("cannot be read: {cause}"), remedy).at(&Place::of_file(name.clone()))]
+        vec![
+            Problem::error("config_file", format!("cannot be read: {cause}"), remedy).at(&Place::of_file(name.clone())),
+        ]
     })?;
     let (documents, mut problems) = yaml::documents(&name, &text);
     let (mut rules, mut tls) = (Rules::default(), None);
-    if let Some(mut fields) = documents.first().and_then(|node| Fields::of(node, "a web configuration", &mut problems)) {
+    if let Some(mut fields) = documents.first().and_then(|node| Fields::of(node, "a web configuration", &mut problems))
+    {
         tls = fields.take("tls_server_config").and_then(|node| Tls::read(node, fields.problems));
         rules.users = fields.take("basic_auth_users").and_then(|node| Users::read(node, fields.problems));
         if let Some(node) = fields.take("http_server_config") {
@@ -138,7 +141,10 @@ fn read(path: &Path, files: &mut Vec<(PathBuf, Stamp)>) -> Result<Rules, Vec<Pro
         files.extend(tls.files().map(watch));
         match tls.server() {
             Ok(server) => rules.tls = Some(Arc::new(server)),
-            Err(problem) => problems.push(problem),
+            Err(error) => {
+                let remedy = "check what stands in it, and that burnwatch may read it";
+                problems.push(Problem::error("tls_server_config", error.to_string(), remedy));
+            }
         }
     }
     // The lines themselves may hold secrets.

@@ -60,8 +60,14 @@ fn takes_what_exporter_toolkit_takes() {
 
 #[test]
 fn says_what_it_cannot_do_and_what_is_wrong() {
-    check("users: {}", "web.yml:1:1: \"users\" is not a key of a web configuration; its keys are tls_server_config, basic_auth_users, http_server_config");
-    check("tls_server_config: { cert_file: cert.pem }", "web.yml:1:20: tls_server_config wants \"key_file\"; add `key_file: ...`");
+    check(
+        "users: {}",
+        "web.yml:1:1: \"users\" is not a key of a web configuration; its keys are tls_server_config, basic_auth_users, http_server_config",
+    );
+    check(
+        "tls_server_config: { cert_file: cert.pem }",
+        "web.yml:1:20: tls_server_config wants \"key_file\"; add `key_file: ...`",
+    );
     let tls = |more: &str| TLS.replace(" }", &format!(", {more} }}"));
     let remedy = "write RequireAndVerifyClientCert or VerifyClientCertIfGiven beside a client_ca_file, or neither";
     check(
