@@ -1,5 +1,6 @@
 //! `burnwatch check`: what is wrong with the files that people wrote, and what a source makes of them.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use clap::ValueEnum;
 use crate::cli::{exit, print};
 use crate::daemon::{self, Config, Inquiry, Overrides};
 use crate::io::prometheus::Error;
+use crate::io::web::Gate;
 use crate::plan::Plan;
 use crate::report::{Findings, explained};
 use crate::slos::Slo;
@@ -112,6 +114,8 @@ async fn look(overrides: Overrides) -> anyhow::Result<Looked> {
         }
     };
     let (mut findings, slos) = declared(&config.slos, &config.base);
+    let gate = Gate::open(config.web.config_file.as_deref(), (Ipv4Addr::LOCALHOST, 0).into());
+    findings.problems.extend(gate.err().unwrap_or_default());
     let slos = slos.into_iter().map(Arc::new).collect();
     let inquiry = match is_online {
         true => Inquiry::online(&config, slos).await.map_err(|error| unasked(&error, &findings))?,

@@ -83,7 +83,9 @@ impl Daemon {
         let (source, watches) = Source::build(config, &slos)?;
         let listener = web::bind(&config.web.listen).await?;
         let gate = web::Gate::open(config.web.config_file.as_deref(), listener.local_addr()?);
-        let gate = Arc::new(gate.map_err(|problems| anyhow!(Findings { problems, ..Findings::default() }.text()))?);
+        let wrong = |problems| Findings { problems, ..Findings::default() }.text();
+        let gate = gate.map_err(|problems| anyhow!("web.config_file is wrong\n{}", wrong(problems).trim_end()))?;
+        let gate = Arc::new(gate);
         let (store, Contents { state: kept, deliveries, unread }) = Store::open(&config.state)?;
         let now = clock::now();
         let (state, mut damaged) = State::restored(kept);

@@ -32,12 +32,17 @@ pub struct OneSlo {
 /// How one SLO stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Slo {
+    #[schema(example = "checkout")]
     pub service: String,
+    #[schema(example = "availability")]
     pub slo: String,
+    #[schema(example = json!({"tier": "1"}))]
     pub labels: BTreeMap<String, String>,
+    #[schema(example = "payments@example.com")]
     pub owner: Option<String>,
+    #[schema(example = 0.999)]
     pub objective: f64,
-    /// Such as `30d`.
+    #[schema(example = "30d")]
     pub window: String,
     /// The instants between which `events` were counted: those of the ledger's rows nearest to the window's edges.
     pub from: Option<String>,
@@ -403,6 +408,7 @@ pub struct Status {
 
 /// Any answer that is a refusal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"error": {"code": "not_found", "message": "there is nothing at /api"}}))]
 pub struct Refusal {
     pub error: Error,
 }

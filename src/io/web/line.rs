@@ -100,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Line<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -129,7 +130,7 @@ mod tests {
                 sleep(BEAT).await;
             }
         });
-        let read = line.read_to_end(&mut Vec::new()).await;
+        let read = timeout(BEAT * 500, line.read_to_end(&mut Vec::new())).await.expect("it ends");
         assert_eq!(read.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(caller.phase(), Phase::Asking);
         drop(line);
@@ -145,7 +146,7 @@ mod tests {
                 sleep(BEAT).await;
             }
         });
-        let written = line.write_all(&[0; 1_000]).await;
+        let written = timeout(BEAT * 500, line.write_all(&[0; 1_000])).await.expect("it ends");
         assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut);
         drop(line);
         slow.await.unwrap();
@@ -166,6 +167,7 @@ mod tests {
         assert_eq!(line.read_u8().await.unwrap(), b'a');
         assert_eq!(caller.phase(), Phase::Asking);
         let _theirs = asking.await.unwrap();
-        assert_eq!(line.read_u8().await.unwrap_err().kind(), ErrorKind::TimedOut);
+        let read = timeout(BEAT * 500, line.read_u8()).await.expect("it ends");
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 }

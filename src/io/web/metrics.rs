@@ -1,19 +1,24 @@
 //! `/metrics`: what the snapshot holds encoded, what the meters said last, then what the daemon tells of itself; and the
 //! count of requests.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder};
 
 use crate::io::clock::{self, Stopwatch};
 use crate::io::web::openapi::Entered;
 use crate::io::web::{Site, process};
 use crate::promql::names;
-use crate::report;
+use crate::report::{self, Snapshot};
 use crate::units::Timestamp;
 
 /// The path of all requests that have no route, so that nobody makes up series.
@@ -63,10 +68,22 @@ pub async fn counted(State(site): State<Site>, request: Request, next: Next) -> 
 pub async fn metrics(State(site): State<Site>) -> Response {
     let mut families = site.registry.gather();
     families.extend(process::families(Path::new("/proc/self"), site.requests.started));
-    let mut text = site.snapshot().metrics.clone() + &report::energy::text(&site.energy.load());
     // Encoding fails only for families without a name or without series, and there are none.
-    _ = TextEncoder::new().encode_utf8(&families, &mut text);
-    ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
+    let own = report::energy::text(&site.energy.load()) + &TextEncoder::new().encode_to_string(&families).unwrap_or_default();
+    let of_slos = Bytes::from_owner(Text(site.snapshot()));
+    let length = of_slos.len() + own.len();
+    let parts = [of_slos, own.into()].map(Ok::<_, Infallible>);
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT)), (CONTENT_LENGTH, length.into())];
+    (headers, Body::from_stream(stream::iter(parts))).into_response()
+}
+
+/// The text of a snapshot, shared by all who are reading it: however many and slow they are, it is there once.
+struct Text(Arc<Snapshot>);
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.0.metrics.as_bytes()
+    }
 }
 
 /// The energy metrics alone.

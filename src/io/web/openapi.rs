@@ -51,12 +51,15 @@ pub enum NoSlo {
 }
 
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "burnwatch",
-    description = "Error budgets, counted exactly. Moments are RFC 3339 in UTC, ratios 0 to 1, \
+#[openapi(
+    info(
+        title = "burnwatch",
+        description = "Error budgets, counted exactly. Moments are RFC 3339 in UTC, ratios 0 to 1, \
     unknown numbers null. A refusal is `{\"error\":{\"code\":...,\"message\":...}}`. Limited answers carry X-RateLimit-Limit, \
     X-RateLimit-Remaining and X-RateLimit-Reset."
-))]
+    ),
+    components(schemas(json::Refusal, json::Error))
+)]
 struct Description;
 
 /// The description as it is sent.

@@ -24,8 +24,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::io::clock::Stopwatch;
 use crate::io::web::Site;
-use crate::io::web::callers::{ASKING, Callers, Phase, Seat};
+use crate::io::web::callers::{ASKING, Callers, MAX_CALLERS, Phase, Seat};
 use crate::io::web::client::Peer;
 use crate::io::web::line::Line;
 
@@ -34,7 +35,10 @@ const MAX_HEAD: usize = 16 << 10;
 
 /// From a stop on, everybody is told so long that the connection ends with the answer: who asks on learns it from an
 /// answer, not from a line that is cut.
-const FAREWELL: Duration = Duration::from_millis(300);
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Then whoever is here still has so long to begin a request.
+const HEARING: Duration = Duration::from_millis(500);
 
 /// A caller that is still reading its answer by then, is cut off at a stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -42,7 +46,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Where nothing can be accepted, it is tried again after that.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Refused handshakes that are logged within a minute; scanners make any number.
+/// Connections without TLS or acceptance that are logged within a minute; scanners make any number.
 const LOGGED: Quota = Quota::per_minute(std::num::NonZeroU32::MIN.saturating_add(19));
 
 /// What every connection shares.
@@ -74,30 +78,30 @@ pub async fn serve(listener: TcpListener, site: Site, router: Router, shutdown: 
         }
     }
     door.site.stop();
-    _ = tokio::time::timeout(FAREWELL, door.last_ones(&listener)).await;
+    let farewell = Stopwatch::started();
+    while farewell.elapsed() < FAREWELL && !door.callers.is_empty() {
+        if let Ok(accepted) = tokio::time::timeout(RETRY, listener.accept()).await {
+            door.take(accepted).await;
+        }
+    }
     // Whoever is connected already, but not accepted yet.
-    while let Some(accepted @ Ok(_)) = listener.accept().now_or_never() {
+    for _ in 0..MAX_CALLERS {
+        let Some(accepted @ Ok(_)) = listener.accept().now_or_never() else { break };
         door.take(accepted).await;
     }
     drop(listener);
     door.closed.cancel();
     door.tasks.close();
+    if tokio::time::timeout(HEARING, door.tasks.wait()).await.is_err() {
+        door.callers.dismiss(&[Phase::Asking, Phase::Resting]);
+    }
     if tokio::time::timeout(DRAIN, door.tasks.wait()).await.is_err() {
         tracing::warn!("cut off who was still reading {} s after the stop", DRAIN.as_secs());
-        door.callers.dismiss();
+        door.callers.dismiss(&[Phase::Asking, Phase::Answering, Phase::Telling, Phase::Resting]);
     }
 }
 
 impl Door {
-    /// Serves those who still come, while anybody is here.
-    async fn last_ones(self: &Arc<Door>, listener: &TcpListener) {
-        while !self.callers.is_empty() {
-            if let Ok(accepted) = tokio::time::timeout(RETRY, listener.accept()).await {
-                self.take(accepted).await;
-            }
-        }
-    }
-
     async fn take(self: &Arc<Door>, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
             Ok((stream, peer)) => {
@@ -112,7 +116,9 @@ impl Door {
             }
             // Out of file descriptors, or a caller who has left already.
             Err(error) => {
-                tracing::debug!("nobody can be accepted: {error}");
+                if self.may_log() {
+                    tracing::warn!("a connection cannot be accepted: {error}");
+                }
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -125,11 +131,16 @@ impl Door {
         let Some(tls) = self.site.gate.rules().tls.clone() else { return self.converse(stream, peer, seat).await };
         match tokio::time::timeout(ASKING, TlsAcceptor::from(tls).accept(stream)).await {
             Ok(Ok(stream)) => self.converse(stream, peer, seat).await,
-            Ok(Err(error)) if self.refusals.check().is_ok() => {
+            Ok(Err(error)) if self.may_log() => {
                 tracing::warn!(client = %peer.ip(), "no TLS with who connected: {error}");
             }
             Ok(Err(_)) | Err(_) => {}
         }
+    }
+
+    /// Whether one more of those who cannot come in is logged.
+    fn may_log(&self) -> bool {
+        self.refusals.check().is_ok()
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, peer: SocketAddr, seat: &Seat) {
@@ -152,6 +163,8 @@ impl Door {
             http1::Builder::new().max_buf_size(MAX_HEAD).header_read_timeout(None).serve_connection(line, answer);
         let mut connection = pin!(connection);
         tokio::select! {
+            // First: what was sent before the end is heard.
+            biased;
             // An error is a caller who left, or asked what is no HTTP and was told so.
             _ = connection.as_mut() => return,
             () = self.closed.cancelled() => connection.as_mut().graceful_shutdown(),

@@ -49,6 +49,36 @@ async fn every_documented_path_answers() {
 }
 
 #[tokio::test]
+async fn every_route_is_described() {
+    let (_, description) = got("/openapi.json").await;
+    let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = [
+        "/-/healthy",
+        "/-/ready",
+        "/api/v1/alerts",
+        "/api/v1/notifications",
+        "/api/v1/problems",
+        "/api/v1/slos",
+        "/api/v1/slos/{service}/{slo}",
+        "/api/v1/slos/{service}/{slo}/history",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/openapi.json",
+    ];
+    assert_eq!(paths, expected);
+    let parameters = description["paths"]["/api/v1/slos"]["get"]["parameters"].as_array().unwrap();
+    assert_eq!(
+        parameters.iter().map(|of| of["name"].clone()).collect::<Vec<_>>(),
+        ["service", "state", "label", "limit", "after"]
+    );
+    for schema in ["Slos", "Refusal", "Error", "Latency", "Check"] {
+        assert!(description["components"]["schemas"].get(schema).is_some(), "{schema} is not described");
+    }
+}
+
+#[tokio::test]
 async fn slos_are_chosen_by_parameters_and_misspelt_ones_are_told() {
     let names = async |query: &str| -> Vec<String> {
         let (_, answer) = got(&format!("/api/v1/slos?{query}")).await;

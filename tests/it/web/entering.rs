@@ -106,7 +106,9 @@ fn only_who_has_the_password_and_a_certificate_that_holds_comes_in() {
         said.push(output);
     }
     let log = daemon.output();
-    for expected in ["a wrong password", "\"user\":\"ann\"", "\"client\":\"127.0.0.1\"", "no certificates", "Expired"] {
+    for expected in
+        ["a wrong password", "\"user\":\"ann\"", "\"client\":\"127.0.0.1\"", "no certificates", "certificate expired"]
+    {
         assert!(log.contains(expected), "{expected} is not in {log}");
     }
     said.push(log);
@@ -145,8 +147,9 @@ fn a_gate_that_is_wrong_keeps_the_daemon_from_starting() {
         let (code, output) = daemon.command(&["run"]);
         assert_eq!((code, output.contains(expected)), (Some(2), true), "{output}");
         assert_secrets_kept(&authority, &[output]);
+        assert!(daemon.command(&["check"]).1.contains(expected), "check does not say {expected}");
     };
-    refused("web.yml: cannot be read: No such file");
+    refused("web.yml: error: cannot be read: No such file");
     daemon.write("web.yml", &format!("basic_auth_users: {{ ann: {PASSWORD} }}"));
     refused("user \"ann\" has no bcrypt hash; write what `htpasswd -nBC 10 NAME` prints");
     daemon.write("web.yml", &authority.rules("gone", ""));

@@ -5,11 +5,16 @@ use std::net::TcpStream;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpSocket;
+
 use crate::stand::{Service, eventually};
 use crate::web::{SOON, daemon};
 
 /// Who sleeps so long between an answer and the next request, may find that the line is closed.
 const PROMPT: Duration = Duration::from_millis(100);
+
+/// Who is slow reads nothing for so long: longer than a stop waits for those who ask nothing, and less than for readers.
+const PAUSE: Duration = Duration::from_millis(1_500);
 
 /// So many SLOs with labels so long that their metrics do not fit what the kernel holds for a reader.
 const MANY: usize = 400;
@@ -66,12 +71,21 @@ fn answer(reader: &mut BufReader<TcpStream>) -> std::io::Result<bool> {
     })
 }
 
-#[test]
-fn a_stop_under_load_cuts_nobody_off_who_was_heard() {
+/// A connection on which little is under way at once.
+async fn narrow(port: u16) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap().into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_under_load_cuts_nobody_off_who_was_heard() {
     let service = Service::start();
-    let slos: String = (0..MANY)
-        .map(|number| format!("  - {{ name: number-{number}, objective: 99%, sli: {{ bad: 'a{{n=\"{number}\"}}', total: 'b{{n=\"{number}\"}}' }} }}\n"))
-        .collect();
+    let sli = |number| format!("sli: {{ bad: 'a{{n=\"{number}\"}}', total: 'b{{n=\"{number}\"}}' }}");
+    let slo = |number| format!("  - {{ name: number-{number}, objective: 99%, {} }}\n", sli(number));
+    let slos: String = (0..MANY).map(slo).collect();
     let labels = ["a", "b", "c", "d", "e", "f"].map(|name| format!("{name}: {}", "x".repeat(LONG))).join(", ");
     let mut daemon = daemon(&service, &format!("service: shop\nlabels: {{ {labels} }}\nslos:\n{slos}"));
     daemon.start();
@@ -79,32 +93,16 @@ fn a_stop_under_load_cuts_nobody_off_who_was_heard() {
     eventually("there is much to tell", SOON, || daemon.text("/metrics").len(), |length| *length > 6 << 20);
 
     let load: Vec<_> = (0..8).map(|_| spawn(move || asked_until_the_end(port))).collect();
-    let mut slow = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
-    let mut began = [0; 1 << 10];
-    slow.read_exact(&mut began).unwrap();
+    let mut slow = narrow(port).await;
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    slow.read_exact(&mut [0]).unwrap();
     let reading = spawn(move || {
-        let mut reader = BufReader::with_capacity(1 << 20, slow);
-        let head = String::from_utf8(began.to_vec()).unwrap();
-        let (head, body) = head.split_once("\r\n\r\n").unwrap();
-        let length =
-            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(String::from));
-        let length: usize = length.unwrap().parse().unwrap();
-        let mut read = body.len();
-        // Two seconds: less than a stop waits.
-        for _ in 0..20 {
-            sleep(Duration::from_millis(100));
-            let chunk = reader.by_ref().take(length as u64 / 20);
-            read += std::io::copy(&mut { chunk }, &mut std::io::sink()).unwrap_or_default() as usize;
-        }
-        read +=
-            std::io::copy(&mut reader.take((length - read) as u64), &mut std::io::sink()).unwrap_or_default() as usize;
-        (read, length)
+        sleep(PAUSE);
+        answer(&mut BufReader::new(slow))
     });
     let status = daemon.stop();
     assert!(status.success(), "{status}: {}", daemon.output());
-    let (read, length) = reading.join().unwrap();
-    assert_eq!(read, length, "the answer was cut\n{}", daemon.output());
+    reading.join().unwrap().unwrap_or_else(|error| panic!("the answer was cut: {error}\n{}", daemon.output()));
     for asking in load {
         let answers = asking.join().unwrap().unwrap();
         assert!(answers > 0);

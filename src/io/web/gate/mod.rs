@@ -141,7 +141,10 @@ fn read(path: &Path, files: &mut Vec<(PathBuf, Stamp)>) -> Result<Rules, Vec<Pro
         files.extend(tls.files().map(watch));
         match tls.server() {
             Ok(server) => rules.tls = Some(Arc::new(server)),
-            Err(problem) => problems.push(problem),
+            Err(error) => {
+                let remedy = "check what stands in it, and that burnwatch may read it";
+                problems.push(Problem::error("tls_server_config", error.to_string(), remedy));
+            }
         }
     }
     // The lines themselves may hold secrets.

@@ -16,6 +16,11 @@ use crate::io::http;
 use crate::units::Problem;
 use crate::yaml::{Fields, Node};
 
+/// Which file cannot be used, and why.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(String);
+
 /// What is written of TLS, before any file is read.
 #[derive(Debug)]
 pub struct Tls {
@@ -47,6 +52,9 @@ const CLIENT_AUTH: [(&str, ClientAuth); 5] = [
     ("RequireAnyClientCert", ClientAuth::Unverified),
 ];
 
+const CLIENT_AUTH_REMEDY: &str =
+    "write RequireAndVerifyClientCert or VerifyClientCertIfGiven beside a client_ca_file, or neither";
+
 /// TLS 1.0 and 1.1 are broken and rustls never had them.
 const VERSIONS: [(&str, u8); 2] = [("TLS12", 12), ("TLS13", 13)];
 
@@ -74,11 +82,8 @@ impl Tls {
             _ => None,
         };
         if let Some(wrong) = wrong {
-            let remedy =
-                "write RequireAndVerifyClientCert or VerifyClientCertIfGiven beside a client_ca_file, or neither";
-            fields
-                .problems
-                .push(Problem::error("client_auth_type", format!("client_auth_type {wrong}"), remedy).at(place));
+            let (what, remedy) = (format!("client_auth_type {wrong}"), CLIENT_AUTH_REMEDY);
+            fields.problems.push(Problem::error("client_auth_type", what, remedy).at(place));
         }
         let least = fields.choice("min_version", &VERSIONS).unwrap_or(12);
         let most = fields.choice("max_version", &VERSIONS).unwrap_or(13);
@@ -96,27 +101,17 @@ impl Tls {
         let versions = [(12, &TLS12), (13, &TLS13)].into_iter().filter(|(version, _)| (least..=most).contains(version));
         let versions = versions.map(|(_, version)| version).collect();
         let is_right = problems.len() == before;
-        let (cert_file, key_file) = (cert_file?, key_file?);
-        is_right.then_some(Tls {
-            cert_file,
-            key_file,
-            client_ca_file,
-            client_auth,
-            versions,
-            is_order_ours: is_order_ours.unwrap_or(true),
-        })
+        let (cert_file, key_file, is_order_ours) = (cert_file?, key_file?, is_order_ours.unwrap_or(true));
+        is_right.then_some(Tls { cert_file, key_file, client_ca_file, client_auth, versions, is_order_ours })
     }
 
     /// The files that it depends on.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.cert_file), Some(&self.key_file), self.client_ca_file.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|path| &**path)
+        [&self.cert_file, &self.key_file].into_iter().chain(&self.client_ca_file).map(|path| &**path)
     }
 
     /// What the files make of it, or the first thing that is wrong with them.
-    pub fn server(&self) -> Result<ServerConfig, Problem> {
+    pub fn server(&self) -> Result<ServerConfig, Unusable> {
         let provider = Arc::new(ring::default_provider());
         let chain = certificates(&self.cert_file)?;
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key_file)?);
@@ -153,16 +148,15 @@ impl Tls {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
     certificates.ok().filter(|all| !all.is_empty()).ok_or_else(|| unusable(path, "holds no PEM certificate"))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
     fs::read(path).map_err(|cause| unusable(path, &format!("cannot be read: {cause}")))
 }
 
-fn unusable(path: &Path, what: &str) -> Problem {
-    let what = format!("{} {what}", path.display());
-    Problem::error("tls_server_config", what, "check what stands in it, and that burnwatch may read it")
+fn unusable(path: &Path, what: &str) -> Unusable {
+    Unusable(format!("{} {what}", path.display()))
 }
