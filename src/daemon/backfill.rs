@@ -198,6 +198,8 @@ impl Reader {
                     history.answers.push(answer.value);
                 }
             }
+            // Nobody but burnwatch has its own readings, and it has no past of them.
+            Question::Own { .. } => {}
             Question::Raw { ask, .. } => {
                 let range = piece.to.since(from);
                 let Answer { value, .. } = self.prometheus.samples(&format!("{ask}[{range}]"), piece.to).await?;

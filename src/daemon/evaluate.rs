@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{mem, slice};
+use std::{iter, mem, slice};
 
 use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Notice;
@@ -15,6 +16,7 @@ use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
+use crate::energy::{Bill, Wish};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
@@ -60,7 +62,17 @@ pub struct Evaluation {
     problems: Problems,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
+    energy: EnergyDesk,
     last: Option<Timestamp>,
+}
+
+/// How the loop hears of energy, and says whether to spend less.
+pub struct EnergyDesk {
+    /// Of minutes that ended.
+    pub bills: mpsc::Receiver<Bill>,
+    /// What is wished for of low-power mode.
+    pub wishes: mpsc::Receiver<Wish>,
+    pub is_saving: watch::Sender<bool>,
 }
 
 /// What the loop is built from.
@@ -76,11 +88,13 @@ pub struct Parts {
     pub problems: Problems,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
+    pub energy: EnergyDesk,
 }
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published } = parts;
+        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published, energy } =
+            parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -105,6 +119,7 @@ impl Evaluation {
             problems,
             gauges,
             published,
+            energy,
             last: None,
         };
         evaluation.problems.replace(Origin::Plan, planning, now);
@@ -155,17 +170,22 @@ impl Evaluation {
 
     /// The newest instant whose samples should all be there.
     fn instant(&self) -> Timestamp {
-        (self.source.now() - self.delay).on_grid(self.pace.every)
+        (self.source.now() - self.delay).on_grid(self.stride())
+    }
+
+    /// How far one instant that is evaluated lies from the next.
+    fn stride(&self) -> Span {
+        self.state.stride(&self.plan)
     }
 
     /// Waits for the next instant. A clock that was set back is noticed by how long that would take.
     async fn wait(&mut self) {
-        let next = self.last.map_or(self.instant(), |last| last + self.pace.every);
+        let next = self.last.map_or(self.instant(), |last| (last + self.stride()).on_grid(self.stride()));
         let wait = (next + self.delay).since(self.source.now());
-        if wait > self.pace.every + SET_BACK {
+        if wait > self.stride() + SET_BACK {
             self.source.look_at_its_clock().await;
         }
-        let wait = wait.min(self.pace.every).max(Span::millis(10));
+        let wait = wait.min(self.stride()).max(Span::millis(10));
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
             Some(read) = self.desk.read.recv() => self.remember(read),
@@ -237,7 +257,7 @@ impl Evaluation {
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
         self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
-        Seen { pieces, starts, distributions: self.distributions(instant).await }
+        Seen { pieces, starts, distributions: self.distributions(instant).await, ..Seen::default() }
     }
 
     /// Reads whole histograms when it is time: after the counts, for which nothing else has to wait.
@@ -263,9 +283,14 @@ impl Evaluation {
 
     /// One tick: count, judge, write, show, tell.
     async fn step(&mut self, seen: Seen, instant: Timestamp) {
+        let bills = iter::from_fn(|| self.energy.bills.try_recv().ok()).collect();
+        let wish = iter::from_fn(|| self.energy.wishes.try_recv().ok()).last();
+        let seen = Seen { bills, wish, ..seen };
         let state = mem::take(&mut self.state);
         let (state, effects) = tick::tick(state, &self.plan, seen, instant);
         self.state = state;
+        let is_saving = self.state.is_saving();
+        self.energy.is_saving.send_if_modified(|before| mem::replace(before, is_saving) != is_saving);
         for effect in effects {
             match effect {
                 Effect::Keep(entry) => self.pending.join(entry),
@@ -342,6 +367,11 @@ mod tests {
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
+            energy: EnergyDesk {
+                bills: mpsc::channel(1).1,
+                wishes: mpsc::channel(1).1,
+                is_saving: watch::channel(false).0,
+            },
         })
     }
 

@@ -87,6 +87,10 @@ impl Text {
                 asks.iter().for_each(|ask| self.line(INDENT, ask));
                 self.wrapped(INDENT * 2, format!("at the end of every {every}"));
             }
+            Question::Own { reading, every } => {
+                self.line(INDENT, reading);
+                self.wrapped(INDENT * 2, format!("read here, at the end of every {every}"));
+            }
         }
     }
 
@@ -213,12 +217,14 @@ mod tests {
     use crate::plan::{Facts, Pace, plan};
     use crate::slos::read;
 
-    const PACE: Pace = Pace { max_series: 100, ..Pace::DEFAULT };
+    fn pace() -> Pace {
+        Pace { max_series: 100, ..Pace::DEFAULT }
+    }
 
     fn of(slo: &str) -> String {
         let (slos, problems) = read("f.yaml", &format!("service: shop\nslos:\n  - {slo}\n"));
         assert_eq!(problems, []);
-        explained(&plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), PACE).0, 0, None)
+        explained(&plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), pace()).0, 0, None)
     }
 
     #[track_caller]

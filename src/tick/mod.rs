@@ -4,6 +4,7 @@
 mod asking;
 mod buckets;
 mod backfill;
+mod energy;
 mod gaps;
 mod judging;
 pub mod latency;
@@ -13,6 +14,7 @@ mod telling;
 use std::collections::BTreeMap;
 
 use crate::alerts::Notice;
+use crate::energy::{Bill, Wish};
 use crate::ledger::{Answered, Changed, Odd};
 use crate::plan::{Plan, Series};
 use crate::units::{Problem, SloId, Timestamp};
@@ -20,6 +22,7 @@ use crate::units::{Problem, SloId, Timestamp};
 pub use crate::ledger::{History, Piece as PastPiece, REMEMBERED, Starts, Stretch};
 pub use asking::{Ask, LONGEST_PIECE, Over, asks, every_ask, newcomers};
 pub use backfill::{Job, Task, tasks};
+pub use energy::{Energy, KeptEnergy, PerRequest, Served, Totals};
 pub use gaps::{Gap, PATIENCE};
 pub use judging::{Standing, Word};
 pub use state::{KeptState, State};
@@ -32,6 +35,10 @@ pub struct Seen {
     pub starts: Starts,
     /// Histograms that were read whole.
     pub distributions: Vec<latency::Answer>,
+    /// Of the minutes of energy that ended.
+    pub bills: Vec<Bill>,
+    /// What was wished for of low-power mode.
+    pub wish: Option<Wish>,
 }
 
 /// The answer of one query for the time up to `until`.
@@ -66,6 +73,8 @@ pub struct Entry {
     pub ledger: Changed,
     /// The alerts of SLOs whose verdict changed, as JSON.
     pub verdicts: BTreeMap<SloId, String>,
+    /// What is known of energy, as JSON; `None` where that is as it was.
+    pub energy: Option<String>,
 }
 
 impl Entry {
@@ -73,6 +82,7 @@ impl Entry {
     pub fn join(&mut self, later: Entry) {
         self.ledger.join(later.ledger);
         self.verdicts.extend(later.verdicts);
+        self.energy = later.energy.or(self.energy.take());
     }
 }
 
@@ -94,6 +104,7 @@ pub fn tick(mut state: State, plan: &Plan, seen: Seen, now: Timestamp) -> (State
     let booked = state.ledger.book(plan, &answered, &seen.starts, now);
     entry.ledger.join(booked.changed);
     state.remember(booked.odd, booked.problems, now);
+    entry.join(state.measure(plan, seen.bills, seen.wish, now));
     entry.ledger.join(state.ledger.thin(plan, now));
     state.latencies.book(plan, seen.distributions, now);
     let notices = judging::judge(&mut state, plan, &mut entry, now);
@@ -112,7 +123,7 @@ pub fn adopt(mut state: State, previous: Option<&Plan>, plan: &Plan, now: Timest
     state.pieces = vec![asking::LONGEST_PIECE; plan.queries.len()];
     // Judged at once, for the standings of the old plan would answer to the wrong SLOs.
     judging::judge_quietly(&mut state, plan, now);
-    (state, Entry { ledger, verdicts })
+    (state, Entry { ledger, verdicts, ..Entry::default() })
 }
 
 #[cfg(test)]
