@@ -16,6 +16,9 @@
 //! says, else an estimate; [`Basis`] tells which. What is not known is `None`, never 0.
 
 mod account;
+pub mod chips;
+pub mod estimate;
+pub mod ioreport;
 mod minute;
 mod reading;
 mod statement;
