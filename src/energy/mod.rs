@@ -18,6 +18,9 @@
 mod account;
 mod bill;
 mod carbon;
+pub mod chips;
+pub mod estimate;
+pub mod ioreport;
 mod low_power;
 mod minute;
 mod reading;

@@ -1,16 +1,28 @@
 //! The host's meters: files and libraries become readings. Which there are on this system is decided here and nowhere
 //! else; what the numbers add up to is never known here.
 
+mod attribute;
+#[cfg(target_os = "linux")]
+mod battery;
+#[cfg(target_os = "linux")]
+pub mod cpu;
+#[cfg(target_os = "linux")]
+mod estimate;
+#[cfg(target_os = "linux")]
+mod hwmon;
+#[cfg(target_os = "macos")]
+mod ioreport;
+#[cfg(target_os = "linux")]
+mod nvml;
+#[cfg(target_os = "linux")]
 mod rapl;
 
 use std::path::PathBuf;
 
-use crate::energy::{Meter, Readings, Silent};
+use crate::energy::{Meter, Readings, Reason, Role, Silent};
 use crate::io::clock::Stopwatch;
 use crate::units::{Problem, Span, Watts};
 use crate::yaml::{Fields, Node};
-
-use rapl::Rapl;
 
 /// The bounds of `every`. Counters are renewed every millisecond or so, and must be read several times before they wrap
 /// once: at 2 kW the smallest does in 32 s.
@@ -28,6 +40,8 @@ pub struct Config {
     pub meters: Option<Vec<Meter>>,
     /// What the host draws when it does nothing; `None` where it is to be found out.
     pub idle: Option<Watts>,
+    /// What all processors together are made to draw at most, for `estimate`; `None` where it is guessed too.
+    pub tdp: Option<Watts>,
     /// Above this mean of a minute somebody is told.
     pub warn_above: Option<Watts>,
 }
@@ -41,6 +55,7 @@ impl Default for Config {
             procfs: "/proc".into(),
             meters: None,
             idle: None,
+            tdp: None,
             warn_above: None,
         }
     }
@@ -66,6 +81,7 @@ impl Config {
             config.meters = wanted(meters, fields.problems);
         }
         config.idle = fields.read("idle_watts");
+        config.tdp = fields.read("tdp");
         config.warn_above = fields.read("warn_above");
         fields.done();
         config
@@ -111,15 +127,40 @@ pub struct Meters {
 
 impl Meters {
     /// Opens what is there. Never fails: what cannot be read says so at each reading.
+    ///
+    /// | meter | where `meters` is `auto` |
+    /// |---|---|
+    /// | `rapl`, `ioreport` | read; without its counters it is quiet |
+    /// | `hwmon`, `battery` | read; without known chips and batteries they are quiet |
+    /// | `nvml` | read where NVIDIA's driver is |
+    /// | `estimate` | read where there is a `power` section, and nothing of the host is measured or would be if it were let |
+    ///
+    /// What is there and cannot be read is told with a remedy, as is what is named and is not there.
     pub fn open(config: &Config) -> Meters {
         let mut meters = Meters { bodies: Vec::new(), missing: Vec::new(), watch: Stopwatch::started() };
         for meter in Meter::ALL {
-            let is_wanted = config.meters.as_ref().is_none_or(|wanted| wanted.contains(&meter));
-            if is_wanted {
-                meters.bodies.extend(body(meter, config));
+            let is_named = config.meters.as_ref().is_some_and(|named| named.contains(&meter));
+            let is_meant = match meter {
+                Meter::Estimate => config.is_asked_for && meters.is_blind(), // it comes last of all
+                _ => true,
+            };
+            if is_named || config.meters.is_none() && is_meant {
+                let body = body(meter, config);
+                meters.missing.extend((body.is_none() && is_named).then(|| missing(meter)));
+                meters.bodies.extend(body);
             }
         }
         meters
+    }
+
+    /// Whether nothing tells what the host draws, nor would if it were let.
+    fn is_blind(&mut self) -> bool {
+        let is_of_host = |role: &Role| role.is_additive() || matches!(role, Role::Platform { .. });
+        let readings = self.read();
+        let hindered = |silent: &Silent| {
+            silent.reason != Reason::NotFound && silent.zone.as_ref().is_none_or(|zone| is_of_host(&zone.role))
+        };
+        !readings.readings.iter().any(|reading| is_of_host(&reading.zone.role)) && !readings.silent.iter().any(hindered)
     }
 
     /// What all of them say now.
@@ -133,10 +174,28 @@ impl Meters {
     }
 }
 
+fn missing(meter: Meter) -> Silent {
+    let what = format!("{} is not to be had on this system", meter.name());
+    Silent { meter, zone: None, reason: Reason::NotFound, what, remedy: "write meters: auto".into() }
+}
+
 /// The body of a meter on this system; `None` where it has none.
+#[cfg(target_os = "linux")]
 fn body(meter: Meter, config: &Config) -> Option<Box<dyn Body>> {
     match meter {
-        Meter::Rapl if cfg!(target_os = "linux") => Some(Box::new(Rapl::open(config))),
-        Meter::Rapl | Meter::Ioreport | Meter::Hwmon | Meter::Battery | Meter::Nvml | Meter::Estimate => None,
+        Meter::Rapl => Some(Box::new(rapl::Rapl::open(config))),
+        Meter::Ioreport => None,
+        Meter::Hwmon => Some(Box::new(hwmon::Hwmon::open(config))),
+        Meter::Battery => Some(Box::new(battery::Battery::open(config))),
+        Meter::Nvml => nvml::Nvml::open(config).map(|nvml| Box::new(nvml) as Box<dyn Body>),
+        Meter::Estimate => Some(Box::new(estimate::Estimate::open(config))),
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn body(meter: Meter, config: &Config) -> Option<Box<dyn Body>> {
+    match meter {
+        Meter::Ioreport => Some(Box::new(ioreport::Ioreport::open(config))),
+        Meter::Rapl | Meter::Hwmon | Meter::Battery | Meter::Nvml | Meter::Estimate => None,
     }
 }

@@ -1,0 +1,130 @@
+//! The energy channels of an Apple SoC, copied from macOS by `macmon`. What they mean is told by `energy::ioreport`.
+//! Samples are raw pointers that must not change threads: one thread owns them and answers when it is asked.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use macmon::sources::{IOReport, cfio_integer_value};
+
+use crate::energy::ioreport::{Channel, Counters};
+use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Zone};
+use crate::io::power::attribute::Unread;
+use crate::io::power::{Body, Config};
+
+/// How long an answer is waited for; a sample of all channels takes 4 ms.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The groups that tell energy; the second is there since macOS 27.
+const GROUPS: [(&str, Option<&str>); 2] = [("Energy Model", None), ("CLPC", Some("Energy Counters"))];
+
+type Answer = Result<Vec<Channel>, String>;
+
+/// The channels of this machine.
+pub struct Ioreport {
+    ask: SyncSender<()>,
+    answers: Receiver<Answer>,
+    /// Whether an answer is still to come.
+    is_asked: bool,
+    is_asked_for: bool,
+    counters: Counters,
+    zones: Vec<Arc<Zone>>,
+}
+
+impl Ioreport {
+    pub fn open(config: &Config) -> Ioreport {
+        let (ask, asked) = sync_channel(1);
+        let (answer, answers) = sync_channel(1);
+        // Without a thread both ends are dropped, and each reading says so.
+        let _ = thread::Builder::new().name("ioreport".into()).spawn(move || answer_all(&asked, &answer));
+        let counters = Counters::default();
+        Ioreport { ask, answers, is_asked: false, is_asked_for: config.meters.is_some(), counters, zones: Vec::new() }
+    }
+
+    fn channels(&mut self) -> Result<Vec<Channel>, Unread> {
+        let io = |what: &str| Unread { reason: Reason::Io, what: format!("IOReport: {what}") };
+        if !self.is_asked {
+            self.ask.send(()).map_err(|_| io("its thread has ended"))?;
+            self.is_asked = true;
+        }
+        let answer = self.answers.recv_timeout(ANSWER_WITHIN).map_err(|error| match error {
+            RecvTimeoutError::Timeout => io("no answer within 2 s"),
+            RecvTimeoutError::Disconnected => io("its thread has ended"),
+        })?;
+        self.is_asked = false;
+        answer.map_err(|what| Unread { reason: Reason::NotFound, ..io(&what) })
+    }
+
+    fn zone(&mut self, role: Role) -> Arc<Zone> {
+        if let Some(known) = self.zones.iter().find(|zone| zone.role == role) {
+            return known.clone();
+        }
+        let mut zone = Zone { meter: Meter::Ioreport, id: String::new(), role, method: Method::Counter };
+        zone.id = format!("Energy Model:{}", zone.name());
+        let zone = Arc::new(zone);
+        self.zones.push(zone.clone());
+        zone
+    }
+}
+
+impl Body for Ioreport {
+    fn read(&mut self, readings: &mut Readings) {
+        let channels = match self.channels() {
+            Ok(channels) => channels,
+            Err(unread) if unread.reason == Reason::NotFound && !self.is_asked_for => return,
+            Err(unread) => return readings.silent.push(unread.silent(Meter::Ioreport, None)),
+        };
+        for (role, told) in self.counters.told(&channels, readings.at) {
+            let zone = self.zone(role);
+            match told {
+                Ok(counter) => {
+                    let said = Said::Energy { counter, range: None };
+                    readings.readings.push(Reading { zone, said });
+                }
+                Err(reason) => {
+                    let what = format!("{}: {}", zone.id, why(reason));
+                    readings.silent.push(Unread { reason, what }.silent(Meter::Ioreport, Some(&zone)));
+                }
+            }
+        }
+    }
+}
+
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Standstill => "the counter stands still, as macOS 27 has it for programs that are not Apple's",
+        _ => "a channel of an unknown unit",
+    }
+}
+
+/// Answers until nobody asks any more.
+fn answer_all(asked: &Receiver<()>, answer: &SyncSender<Answer>) {
+    let mut report = IOReport::new(GROUPS.to_vec()).map_err(|error| error.to_string());
+    for () in asked {
+        let channels = match &mut report {
+            Ok(report) => Ok(moved(report)),
+            Err(what) => Err(what.clone()),
+        };
+        if answer.send(channels).is_err() {
+            return;
+        }
+    }
+}
+
+/// How far every channel moved since the last call: `get_samples` keeps its last sample and begins the next with it.
+fn moved(report: &mut IOReport) -> Vec<Channel> {
+    let samples = report.get_samples(0, 1).into_iter();
+    samples
+        .flat_map(|(sample, _)| {
+            sample
+                .map(|item| Channel {
+                    moved: cfio_integer_value(item.item), // while the sample that owns it is there
+                    group: item.group,
+                    name: item.channel,
+                    unit: item.unit,
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
