@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
+use crate::daemon::carbon::Carbon;
 use crate::io::{notify, power, prometheus, scrape, web};
-use crate::plan::Pace;
+use crate::io::power::services::Service;
+use crate::plan::{MeteredService, Metering, Pace};
 use crate::rules::{Style, Terms};
 use crate::tick::latency;
 use crate::units::{Place, Problem, Severity, Span};
@@ -76,6 +78,7 @@ pub struct Config {
     pub notify_problems: Vec<Problem>,
     pub power: power::Config,
     pub web: web::Config,
+    pub carbon: Carbon,
     pub log: Log,
 }
 
@@ -153,6 +156,7 @@ impl Config {
             notify_problems: Vec::new(),
             power: power::Config::default(),
             web: web::Config::default(),
+            carbon: Carbon::default(),
             log: Log { format: None, level: tracing::Level::INFO },
         };
         let Some(mut fields) = Fields::of(node, "a configuration", problems) else { return config };
@@ -178,9 +182,13 @@ impl Config {
         }
         if let Some(power) = fields.take("power") {
             config.power = power::Config::read(power, fields.problems);
+            config.pace.metering = metering(&config.power);
         }
         if let Some(web) = fields.take("web") {
             config.web = web::Config::read(web, fields.problems);
+        }
+        if let Some(carbon) = fields.take("carbon") {
+            config.carbon = Carbon::read(carbon, fields.problems);
         }
         if let Some(log) = fields.take("log") {
             config.log.read(log, fields.problems);
@@ -254,6 +262,16 @@ impl Log {
         self.level = fields.choice("level", &levels).unwrap_or(self.level);
         fields.done();
     }
+}
+
+/// What a tick needs of what is measured.
+fn metering(power: &power::Config) -> Metering {
+    let service = |service: &Service| MeteredService {
+        name: service.name.clone(),
+        requests: service.requests.clone(),
+        place: service.place.clone(),
+    };
+    Metering { services: power.services.iter().map(service).collect(), low_power: power.low_power }
 }
 
 /// How often whole histograms are read: a span, or `off`.

@@ -362,7 +362,7 @@ mod tests {
             state: State::default(),
             source: Source::build(&config, &[]).unwrap().0,
             store,
-            desk: Backfill::build(&config, &registry).unwrap().1,
+            desk: Backfill::build(&config, &registry, watch::channel(false).1).unwrap().1,
             counter: Counter::default(),
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),

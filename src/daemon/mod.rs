@@ -1,6 +1,8 @@
 //! The daemon: built from everything that can fail at start, then loops that run until they are told to stop.
 
 mod backfill;
+mod carbon;
+mod charging;
 mod config;
 mod deliver;
 mod evaluate;
@@ -18,12 +20,15 @@ use std::time::Duration;
 use ::prometheus::Registry;
 use anyhow::bail;
 use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::backfill::Backfill;
 use crate::daemon::deliver::Post;
-use crate::daemon::evaluate::{Evaluation, Parts};
+use crate::daemon::carbon::Asking;
+use crate::daemon::charging::Charging;
+use crate::daemon::evaluate::{EnergyDesk, Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Source, Watch};
@@ -40,10 +45,14 @@ pub use inquiry::Inquiry;
 /// After a stop everything has to have ended by then.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
+/// The most wishes for low-power mode between two ticks.
+const WISHES: usize = 16;
+
 /// A daemon that can run: its files are read, its ledger is open, its socket is bound.
 pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
+    asking: Option<Asking>,
     watches: Vec<Watch>,
     post: Post,
     listener: web::Listener,
@@ -82,13 +91,19 @@ impl Daemon {
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
-        let (backfill, desk) = Backfill::build(config, &registry)?;
+        let (saving, is_saving) = watch::channel(false);
+        let (backfill, desk) = Backfill::build(config, &registry, is_saving.clone())?;
         let notifications = Notifications::build(&registry)?;
         let (channels, unusable) = deliver::channels(&config.notify);
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let site = web::Site::new(published.clone(), post.record.clone(), registry)?;
+        let (bills, billed) = mpsc::channel(charging::QUEUE);
+        let (wishing, wishes) = mpsc::channel(WISHES);
+        let (carbon, asking) = carbon::build(config)?;
+        let charging = Charging::new(config, state.energy.kept.totals.idle, carbon, bills);
+        let wishing = config.power.is_asked_for.then_some(wishing);
+        let site = web::Site::new(published.clone(), post.record.clone(), registry, wishing)?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -109,8 +124,9 @@ impl Daemon {
             problems,
             gauges,
             published: published.clone(),
+            energy: EnergyDesk { bills: billed, wishes, is_saving: saving },
         });
-        Ok(Daemon { evaluation, backfill, watches, post, listener, site, published })
+        Ok(Daemon { evaluation, backfill, asking, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -125,7 +141,7 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, watches, post, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, asking, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -135,6 +151,9 @@ impl Daemon {
         loops.spawn(evaluation.run(stop.clone()));
         if let Some(backfill) = backfill {
             loops.spawn(backfill.run(stop.clone()));
+        }
+        if let Some(asking) = asking {
+            loops.spawn(asking.run(stop.clone()));
         }
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {

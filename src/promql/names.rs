@@ -36,6 +36,7 @@ pub const HOST_POWER_PEAK: &str = "burnwatch_host_power_peak_watts";
 pub const HOST_ENERGY: &str = "burnwatch_host_energy_joules_total";
 pub const UNATTRIBUTED_ENERGY: &str = "burnwatch_unattributed_energy_joules_total";
 pub const IDLE_ENERGY: &str = "burnwatch_idle_energy_joules_total";
+pub const SERVICE_REQUESTS: &str = "burnwatch_service_requests_total";
 pub const SERVICE_ENERGY: &str = "burnwatch_service_energy_joules_total";
 pub const SERVICE_CARBON: &str = "burnwatch_service_carbon_grams_total";
 pub const CARBON_INTENSITY: &str = "burnwatch_carbon_intensity_grams_per_kilowatthour";

@@ -275,6 +275,40 @@ pub struct Notification {
     pub answer: Option<String>,
 }
 
+/// `GET /api/v1/low-power`: low-power mode as of the last tick.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LowPower {
+    pub on: bool,
+    /// Null while it is off.
+    pub since: Option<String>,
+    pub because: Option<String>,
+}
+
+/// `POST /api/v1/low-power`: what is wished for; it goes before thresholds and batteries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    pub on: bool,
+    /// A duration such as `1h`. Without one, `true` holds until another wish, and `false` takes back what was wished for.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<String>,
+}
+
+/// What one service spent over the last minutes; null where that is not known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceEnergy {
+    pub service: String,
+    /// Over how long, up to 5 minutes.
+    pub over_seconds: Option<f64>,
+    pub joules: Option<f64>,
+    pub requests: Option<f64>,
+    pub joules_per_request: Option<f64>,
+    pub requests_per_watthour: Option<f64>,
+    /// Of CO2e.
+    pub grams: Option<f64>,
+    pub grams_per_request: Option<f64>,
+}
+
 /// `/health`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Health {

@@ -4,7 +4,7 @@
 mod attribute;
 #[cfg(target_os = "linux")]
 mod battery;
-#[cfg(target_os = "linux")]
+pub mod cgroup;
 pub mod cpu;
 #[cfg(target_os = "linux")]
 mod estimate;
@@ -16,10 +16,11 @@ mod ioreport;
 mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
+pub mod services;
 
 use std::path::PathBuf;
 
-use crate::energy::{Meter, Readings, Reason, Role, Silent};
+use crate::energy::{Meter, Readings, Reason, Role, Rule, Silent};
 use crate::io::clock::Stopwatch;
 use crate::units::{Problem, Span, Watts};
 use crate::yaml::{Fields, Node};
@@ -44,6 +45,10 @@ pub struct Config {
     pub tdp: Option<Watts>,
     /// Above this mean of a minute somebody is told.
     pub warn_above: Option<Watts>,
+    /// Those that are charged for what is measured.
+    pub services: Vec<services::Service>,
+    /// When less is to be spent without anybody asking for it.
+    pub low_power: Option<Rule>,
 }
 
 impl Default for Config {
@@ -57,6 +62,8 @@ impl Default for Config {
             idle: None,
             tdp: None,
             warn_above: None,
+            services: Vec::new(),
+            low_power: None,
         }
     }
 }
@@ -83,6 +90,10 @@ impl Config {
         config.idle = fields.read("idle_watts");
         config.tdp = fields.read("tdp");
         config.warn_above = fields.read("warn_above");
+        if let Some(services) = fields.take("services") {
+            config.services = services::services(services, fields.problems);
+        }
+        config.low_power = fields.take("low_power").and_then(|node| services::low_power(node, fields.problems));
         fields.done();
         config
     }

@@ -3,6 +3,7 @@
 
 mod api;
 mod health;
+mod low_power;
 mod metrics;
 mod parameters;
 mod process;
@@ -18,8 +19,9 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use prometheus::Registry;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::energy::Wish;
 use crate::io::web::metrics::Requests;
 use crate::outbox::Record;
 use crate::report::Snapshot;
@@ -87,6 +89,8 @@ pub struct Site {
     deliveries: Arc<Mutex<Record>>,
     registry: Registry,
     requests: Requests,
+    /// Where wishes for low-power mode go; `None` where there is none.
+    wishes: Option<mpsc::Sender<Wish>>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -96,9 +100,10 @@ impl Site {
         published: Arc<ArcSwap<Snapshot>>,
         deliveries: Arc<Mutex<Record>>,
         registry: Registry,
+        wishes: Option<mpsc::Sender<Wish>>,
     ) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
-        Ok(Site { published, deliveries, registry, requests, stopping: Arc::default() })
+        Ok(Site { published, deliveries, registry, requests, wishes, stopping: Arc::default() })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
@@ -154,6 +159,7 @@ fn router(site: Site) -> Router {
         .route("/api/v1/alerts", get(api::alerts))
         .route("/api/v1/problems", get(api::problems))
         .route("/api/v1/notifications", get(api::notifications))
+        .route("/api/v1/low-power", get(low_power::low_power).post(low_power::wished))
         .fallback(refusal::no_such_path)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(from_fn_with_state(site.clone(), metrics::counted))

@@ -20,6 +20,11 @@ impl Refusal {
         Refusal { status: StatusCode::BAD_REQUEST, code: "bad_parameter", message }
     }
 
+    /// It cannot be done as things are.
+    pub fn conflict(code: &'static str, message: String) -> Refusal {
+        Refusal { status: StatusCode::CONFLICT, code, message }
+    }
+
     pub fn not_found(message: String) -> Refusal {
         Refusal { status: StatusCode::NOT_FOUND, code: "not_found", message }
     }

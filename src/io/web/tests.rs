@@ -10,7 +10,7 @@ use crate::io::web::*;
 use crate::report::{Check, example};
 
 fn site(snapshot: Snapshot) -> Site {
-    Site::new(Arc::new(ArcSwap::from_pointee(snapshot)), Arc::default(), Registry::new()).unwrap()
+    Site::new(Arc::new(ArcSwap::from_pointee(snapshot)), Arc::default(), Registry::new(), None).unwrap()
 }
 
 async fn asked(site: &Site, method: &str, path: &str) -> (u16, String) {
@@ -175,4 +175,31 @@ fn its_configuration_is_an_address() {
     assert_eq!(read("{}"), (Config { listen: "127.0.0.1:9872".into() }, 0));
     assert_eq!(read("listen: 0.0.0.0:80"), (Config { listen: "0.0.0.0:80".into() }, 0));
     assert_eq!(read("lisen: x").1, 1);
+}
+
+#[tokio::test]
+async fn low_power_mode_is_wished_for_where_power_is_measured() {
+    let (wishes, mut heard) = mpsc::channel(1);
+    let published = Arc::new(ArcSwap::from_pointee(example::snapshot()));
+    let measuring = Site::new(published, Arc::default(), Registry::new(), Some(wishes)).unwrap();
+    let wish = async |site: &Site, body: &str| {
+        let request = Request::builder().method("POST").uri("/api/v1/low-power").body(Body::from(body.to_string()));
+        let response = router(site.clone()).oneshot(request.unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    let off = json!({"on": false, "since": null, "because": null});
+    assert_eq!(got("/api/v1/low-power").await, (200, off.clone()));
+    assert_eq!(wish(&measuring, r#"{"on":true}"#).await, (202, off));
+    assert_eq!(heard.try_recv(), Ok(Wish { on: true, until: None }));
+    assert_eq!(wish(&measuring, r#"{"on":false,"for":"1h"}"#).await.0, 202);
+    assert!(heard.try_recv().is_ok_and(|wish| !wish.on && wish.until.is_some()));
+    for body in ["", "on", r#"{"on":1}"#, r#"{"on":true,"fro":"1h"}"#, r#"{"on":true,"for":"1"}"#, r#"{"on":true,"for":"900d"}"#] {
+        let (status, answer) = wish(&measuring, body).await;
+        let says = answer["error"]["message"].as_str().unwrap().ends_with(r#"; write {"on":true,"for":"1h"}"#);
+        assert!(status == 400 && says, "{body}: {answer}");
+    }
+    let refused = "burnwatch.yaml has no power section, so there is no low-power mode; write power: {}";
+    assert_eq!(wish(&site(example::snapshot()), r#"{"on":true}"#).await, (409, message("no_power", refused)));
 }
