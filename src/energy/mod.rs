@@ -20,10 +20,16 @@ pub mod chips;
 pub mod estimate;
 pub mod ioreport;
 mod minute;
+mod mirror;
+mod part;
 mod reading;
 mod statement;
+mod track;
 
 pub use account::{Account, Interval, Step};
 pub use minute::Minute;
 pub use reading::{Meter, Method, Reading, Readings, Reason, Role, Said, Silent, Zone};
 pub use statement::{Basis, Host, MeterState, Oddities, PartState, Statement, ZoneState};
+
+#[cfg(test)]
+mod tests;
