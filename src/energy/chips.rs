@@ -57,8 +57,8 @@ pub fn role(sensor: Sensor) -> Option<Role> {
 fn acpi(label: &str) -> Option<Role> {
     let parts: [(&str, fn(u32) -> Role); 4] = [
         ("Grace Power Socket ", |socket| Role::Package { socket, die: None }),
-        ("CPU Power Socket ", |socket| Role::Core { socket }),
-        ("SysIO Power Socket ", |socket| Role::Uncore { socket }),
+        ("CPU Power Socket ", |socket| Role::Core { socket, die: None }),
+        ("SysIO Power Socket ", |socket| Role::Uncore { socket, die: None }),
         ("Module Power Socket ", |id| Role::Platform { id }),
     ];
     let part = parts.iter().find_map(|(prefix, role)| Some(role(numbered(label, prefix)?)));
@@ -89,8 +89,8 @@ mod tests {
         check("power_meter", Quantity::Average, "Acme Power 3000", Some(Role::Platform { id: 0 }));
         check("power_meter", Quantity::Average, "Module Power Socket 1", Some(Role::Platform { id: 1 }));
         check("power_meter", Quantity::Average, "Grace Power Socket 1", package(1));
-        check("power_meter", Quantity::Average, "CPU Power Socket 1", Some(Role::Core { socket: 1 }));
-        check("power_meter", Quantity::Average, "SysIO Power Socket 0", Some(Role::Uncore { socket: 0 }));
+        check("power_meter", Quantity::Average, "CPU Power Socket 1", Some(Role::Core { socket: 1, die: None }));
+        check("power_meter", Quantity::Average, "SysIO Power Socket 0", Some(Role::Uncore { socket: 0, die: None }));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! What the energy channels of an Apple SoC mean: which of them are roll-ups, in which unit, how their batches become a
-//! steady counter, and when one that stands still is no measurement. Knows no macOS: any list of channels will do.
+//! What the energy channels of an Apple SoC mean: which of them are totals, in which unit, and when a counter that stands
+//! still is no measurement. They move in batches, every 0.75 to 2.3 s by turns; the account of energy knows to wait for the
+//! next. Knows no macOS: any list of channels will do.
 
 use std::collections::BTreeMap;
 
@@ -18,20 +19,14 @@ pub struct Channel {
     pub moved: i64,
 }
 
-/// What was published is told over so long: millijoule channels move in batches, every 0.75 to 2.3 s by turns (seen on
-/// M1 Ultra and M5 Max), which would read as no power and twice the power by turns. Nothing is told before it has passed.
-pub const SETTLE: Span = Span::seconds(5);
-
 /// A processor or a memory that drew nothing for so long was not measured: since macOS 27 these counters stand still for
-/// all who lack Apple's entitlement.
+/// whoever lacks Apple's entitlement. Batches are never so far apart.
 pub const STANDSTILL: Span = Span::seconds(10);
 
 /// What the channels counted since they were first looked at.
 #[derive(Debug, Default)]
 pub struct Counters {
     parts: BTreeMap<Part, Counter>,
-    /// When they were looked at first and last.
-    looked: Option<(Span, Span)>,
 }
 
 /// The CPU, with the neural engine, of a die; its memory; the GPU.
@@ -42,53 +37,37 @@ enum Part {
     Gpu,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Counter {
-    told: Microjoules,
-    /// Nanojoules, the finest unit there is.
-    untold: u64,
-    moved_at: Span,
+    nanojoules: u64,
+    /// When it last moved; when it was first looked at until then.
+    moved: Span,
 }
 
 impl Counters {
-    /// What each part has drawn, or why that is not known, at `at`, a time that only grows. Empty while nothing is known,
-    /// and where there is no channel of energy, as in a virtual machine.
+    /// What each part has drawn, or why that is not known, at `at`, a time that only grows. A part that never moved is not
+    /// there, but for the processor, which is; in a virtual machine there is none.
     pub fn told(&mut self, channels: &[Channel], at: Span) -> Vec<(Role, Result<Microjoules, Reason>)> {
-        let (first, last) = self.looked.unwrap_or((at, at));
-        self.looked = Some((first, at));
-        let settled = (at - last).share_of(SETTLE).min(1.0);
-        let mut told = Vec::new();
-        for (part, moved) in moved(channels) {
-            let counter = self.parts.entry(part).or_insert(Counter::new(at));
-            let known = moved.and_then(|moved| counter.after(moved, at, part));
-            if at - first >= SETTLE {
-                told.push((part.role(), known.map(|()| counter.tell(settled))));
-            }
+        let moved = moved(channels).into_iter();
+        moved.filter_map(|(part, moved)| Some((part.role(), self.part(part, moved, at)?))).collect()
+    }
+
+    fn part(&mut self, part: Part, moved: Result<u64, Reason>, at: Span) -> Option<Result<Microjoules, Reason>> {
+        let counter = self.parts.entry(part).or_insert(Counter { nanojoules: 0, moved: at });
+        let moved = match moved {
+            Ok(moved) => moved,
+            Err(reason) => return Some(Err(reason)),
+        };
+        counter.nanojoules = counter.nanojoules.saturating_add(moved);
+        if moved > 0 || part == Part::Gpu {
+            counter.moved = at; // a GPU may rest for hours
         }
-        told
-    }
-}
-
-impl Counter {
-    fn new(at: Span) -> Counter {
-        Counter { told: Microjoules::ZERO, untold: 0, moved_at: at }
-    }
-
-    /// Takes note of what was drawn; an error where that it is nothing is not to be believed.
-    fn after(&mut self, nanojoules: u64, at: Span, part: Part) -> Result<(), Reason> {
-        self.untold = self.untold.saturating_add(nanojoules);
-        if nanojoules > 0 || part.may_rest() {
-            self.moved_at = at;
+        match (at - counter.moved > STANDSTILL, counter.nanojoules) {
+            (true, 0) if !matches!(part, Part::Package(_)) => None,
+            (true, _) => Some(Err(Reason::Standstill)),
+            (false, 0) => None,
+            (false, nanojoules) => Some(Ok(Microjoules::new(nanojoules / 1_000))),
         }
-        if at - self.moved_at > STANDSTILL { Err(Reason::Standstill) } else { Ok(()) }
-    }
-
-    /// Tells a share of what is not yet told.
-    fn tell(&mut self, share: f64) -> Microjoules {
-        let microjoules = (self.untold as f64 * share / 1_000.0) as u64;
-        self.untold = self.untold.saturating_sub(microjoules.saturating_mul(1_000));
-        self.told = self.told + Microjoules::new(microjoules);
-        self.told
     }
 }
 
@@ -96,14 +75,9 @@ impl Part {
     fn role(self) -> Role {
         match self {
             Part::Package(socket) => Role::Package { socket, die: None },
-            Part::Dram(socket) => Role::Dram { socket },
+            Part::Dram(socket) => Role::Dram { socket, die: None },
             Part::Gpu => Role::Gpu { gpu: "apple".into() },
         }
-    }
-
-    /// A GPU may draw nothing for hours; a processor that runs this, and its memory, cannot.
-    fn may_rest(self) -> bool {
-        matches!(self, Part::Gpu)
     }
 }
 
@@ -214,17 +188,13 @@ mod tests {
         channels
     }
 
-    /// What is told of each part after `channels` moved once and then never again, once all of it is told.
-    fn settled(channels: &[Channel]) -> Vec<(Role, Result<Microjoules, Reason>)> {
-        let mut counters = Counters::default();
-        counters.told(channels, Span::ZERO);
-        let still: Vec<Channel> = channels.iter().map(|channel| Channel { moved: 0, ..channel.clone() }).collect();
-        counters.told(&still, SETTLE)
+    fn first(channels: &[Channel]) -> Vec<(Role, Result<Microjoules, Reason>)> {
+        Counters::default().told(channels, Span::ZERO)
     }
 
     fn check(channels: &[Channel], expected: &[(Role, Result<u64, Reason>)]) {
         let told: Vec<(Role, Result<u64, Reason>)> =
-            settled(channels).into_iter().map(|(role, told)| (role, told.map(Microjoules::get))).collect();
+            first(channels).into_iter().map(|(role, told)| (role, told.map(Microjoules::get))).collect();
         assert_eq!(told, expected, "{channels:?}");
     }
 
@@ -244,8 +214,8 @@ mod tests {
         let expected = [
             (package(0), Ok(7_000_000)),
             (package(1), Ok(3_000_000)),
-            (Role::Dram { socket: 0 }, Ok(2_000_000)),
-            (Role::Dram { socket: 1 }, Ok(1_000_000)),
+            (Role::Dram { socket: 0, die: None }, Ok(2_000_000)),
+            (Role::Dram { socket: 1, die: None }, Ok(1_000_000)),
             (gpu(), Ok(4_000_000)),
         ];
         check(&channels, &expected);
@@ -282,7 +252,7 @@ mod tests {
     #[test]
     fn what_fell_or_leapt_adds_nothing() {
         for moved in [-1, i64::MIN, i64::MAX, 1_000_000_001] {
-            check(&[model("CPU Energy", "mJ", moved)], &[(package(0), Ok(0))]);
+            check(&[model("CPU Energy", "mJ", moved), model("ANE", "uJ", 4)], &[(package(0), Ok(4))]);
         }
     }
 
@@ -293,53 +263,53 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_before_batches_have_settled() {
+    fn batches_are_told_as_they_come_and_none_of_their_energy_is_lost() {
         let mut counters = Counters::default();
-        for second in 0..5 {
-            assert_eq!(counters.told(&ultra(), Span::seconds(second)), []);
-        }
-        assert_eq!(counters.told(&ultra(), Span::seconds(5)).len(), 5);
+        let batches = [700, 0, 1_300, 0, 0, 2_000, 0, 1];
+        let told: Vec<_> = (1..)
+            .zip(batches)
+            .flat_map(|(second, batch)| counters.told(&[model("CPU Energy", "mJ", batch)], Span::seconds(second)))
+            .map(|(_, told)| told.unwrap().get() / 1_000)
+            .collect();
+        assert_eq!(told, [700, 700, 2_000, 2_000, 2_000, 4_000, 4_000, 4_001]);
     }
 
     #[test]
-    fn batches_become_a_steady_power_and_none_of_their_energy_is_lost() {
+    fn what_is_less_than_a_microjoule_is_told_with_the_next() {
         let mut counters = Counters::default();
-        let mut told = Vec::new();
-        for second in 0..121 {
-            // 10 W, published every two seconds
-            let batch = if second > 0 && second < 90 && second % 2 == 0 { 20_000 } else { 0 };
-            let said = counters.told(&[model("CPU Energy", "mJ", batch), model("ANE", "mJ", 0)], Span::seconds(second));
-            if let [(_, Ok(counter))] = said[..] {
-                told.push(counter.as_joules());
-            }
-        }
-        let watts: Vec<f64> = told.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let steady = &watts[5..80];
-        assert!(steady.iter().all(|watts| (8.0..=12.0).contains(watts)), "{steady:?}");
-        let all = 44.0 * 20.0;
-        assert!((all * 0.98..=all).contains(told.last().unwrap()), "{:?} of {all}", told.last());
+        let mut at = |second| counters.told(&[model("GPU Energy", "nJ", 600)], Span::seconds(second));
+        assert_eq!(at(0), [(gpu(), Ok(Microjoules::ZERO))]);
+        assert_eq!(at(1), [(gpu(), Ok(Microjoules::new(1)))]);
     }
 
-    #[test]
-    fn a_processor_that_stands_still_is_unknown_until_it_moves_and_a_gpu_may_rest() {
+    /// What becomes of CPU, memory and GPU while they move so far at each of these seconds.
+    fn history(moves: &[(i64, [i64; 3])]) -> Vec<Vec<(Role, Option<Reason>)>> {
         let mut counters = Counters::default();
-        let mut at = |second, cpu| {
-            let channels = [model("CPU Energy", "mJ", cpu), model("DRAM", "mJ", 0), model("GPU Energy", "nJ", 0)];
-            counters.told(&channels, Span::seconds(second)).into_iter().map(|(_, told)| told.err()).collect::<Vec<_>>()
+        let told = |(second, [cpu, dram, gpu]): &(i64, [i64; 3])| {
+            let channels =
+                [model("CPU Energy", "mJ", *cpu), model("DRAM", "mJ", *dram), model("GPU Energy", "nJ", *gpu)];
+            let told = counters.told(&channels, Span::seconds(*second));
+            told.into_iter().map(|(role, told)| (role, told.err())).collect()
         };
-        let still = Some(Reason::Standstill);
-        at(0, 100);
-        assert_eq!(at(10, 0), [None, None, None]);
-        assert_eq!(at(11, 0), [still, still, None]);
-        assert_eq!(at(12, 1), [None, still, None]);
-        assert_eq!(at(23, 0), [still, still, None]);
+        moves.iter().map(told).collect()
     }
 
     #[test]
-    fn a_long_sleep_is_told_whole() {
-        let mut counters = Counters::default();
-        counters.told(&[model("CPU Energy", "mJ", 1)], Span::ZERO);
-        let told = counters.told(&[model("CPU Energy", "mJ", 1_000_000)], Span::hours(9));
-        assert_eq!(told, [(package(0), Ok(Microjoules::new(1_000_001_000)))]);
+    fn a_processor_and_a_memory_that_stand_still_are_unknown_until_they_move_and_a_gpu_may_rest() {
+        let dram = Role::Dram { socket: 0, die: None };
+        let all = |cpu, memory| vec![(package(0), cpu), (dram.clone(), memory), (gpu(), None)];
+        let still = Some(Reason::Standstill);
+        let moves = [(0, [100, 50, 5_000]), (10, [0; 3]), (11, [0; 3]), (12, [1, 0, 0]), (22, [0, 1, 0]), (23, [0; 3])];
+        let expected =
+            [all(None, None), all(None, None), all(still, still), all(None, still), all(None, None), all(still, None)];
+        assert_eq!(history(&moves), expected);
+    }
+
+    #[test]
+    fn frozen_from_the_start_a_processor_is_unknown_and_what_else_never_moved_is_not_there() {
+        let moves = [(0, [0; 3]), (10, [0; 3]), (11, [0; 3]), (3_600, [0; 3]), (3_601, [0, 0, 7_000])];
+        let still = (package(0), Some(Reason::Standstill));
+        let expected = [vec![], vec![], vec![still.clone()], vec![still.clone()], vec![still, (gpu(), None)]];
+        assert_eq!(history(&moves), expected);
     }
 }

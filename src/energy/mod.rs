@@ -23,9 +23,12 @@ pub mod estimate;
 pub mod ioreport;
 mod low_power;
 mod minute;
+mod mirror;
+mod part;
 mod reading;
 mod shares;
 mod statement;
+mod track;
 
 pub use account::{Account, Interval, Step};
 pub use bill::{Bill, Billing, Charge, Charges, CpuTimes, Item, Service};
@@ -35,3 +38,6 @@ pub use minute::Minute;
 pub use reading::{Meter, Method, Reading, Readings, Reason, Role, Said, Silent, Zone};
 pub use shares::{Claim, CpuCounter, Spent, Split, split};
 pub use statement::{Basis, Host, MeterState, Oddities, PartState, Statement, ZoneState};
+
+#[cfg(test)]
+mod tests;

@@ -63,14 +63,17 @@ pub enum Role {
     /// The memory of a socket, which is no part of its package.
     Dram {
         socket: u32,
+        die: Option<u32>,
     },
     /// The cores of a package, a part of it.
     Core {
         socket: u32,
+        die: Option<u32>,
     },
     /// The graphics of a package, a part of it.
     Uncore {
         socket: u32,
+        die: Option<u32>,
     },
     /// The whole machine as `id` sees it; those of one meter are added up.
     Platform {
@@ -162,16 +165,19 @@ impl Reason {
 }
 
 impl Zone {
-    /// As people call it: `package-0`, `package-0-die-1`, `dram-0`, `psys`.
+    /// As people call it: `package-0`, `dram-0-die-1`, `psys`.
     pub fn name(&self) -> String {
+        let numbered = |name: &str, socket: u32, die: Option<u32>| match die {
+            Some(die) => format!("{name}-{socket}-die-{die}"),
+            None => format!("{name}-{socket}"),
+        };
         match &self.role {
-            Role::Package { socket, die: None } => format!("package-{socket}"),
-            Role::Package { socket, die: Some(die) } => format!("package-{socket}-die-{die}"),
-            Role::Dram { socket } => format!("dram-{socket}"),
-            Role::Core { socket } => format!("core-{socket}"),
-            Role::Uncore { socket } => format!("uncore-{socket}"),
+            Role::Package { socket, die } => numbered("package", *socket, *die),
+            Role::Dram { socket, die } => numbered("dram", *socket, *die),
+            Role::Core { socket, die } => numbered("core", *socket, *die),
+            Role::Uncore { socket, die } => numbered("uncore", *socket, *die),
             Role::Platform { id: 0 } => self.platform().to_string(),
-            Role::Platform { id } => format!("{}-{id}", self.platform()),
+            Role::Platform { id } => numbered(self.platform(), *id, None),
             Role::Gpu { gpu } => format!("gpu-{gpu}"),
         }
     }

@@ -77,7 +77,7 @@ pub struct MeterState {
     pub method: Option<Method>,
     /// Why it, or one of its zones, is not heard.
     pub silent: Option<Reason>,
-    pub tally: Oddities,
+    pub oddities: Oddities,
 }
 
 /// What was odd about a meter since the start.

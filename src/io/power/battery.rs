@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Zone};
-use crate::io::power::attribute::{Attribute, Unread};
+use crate::io::power::number::{Number, Unread};
 use crate::io::power::{Body, Config};
 use crate::units::Watts;
 
@@ -62,7 +62,7 @@ fn power(class: &Path) -> Result<Option<Watts>, Unread> {
     let mut discharging = Vec::new();
     let mut others = Vec::new();
     for battery in &batteries {
-        let status = value(battery, "status", |text| Some(text.to_string()))?;
+        let status = text(battery, "status")?;
         match &*status {
             "Discharging" => discharging.push(battery),
             "Charging" => return Err(fed(battery, &status)),
@@ -77,7 +77,7 @@ fn power(class: &Path) -> Result<Option<Watts>, Unread> {
 
 /// A battery that is there, and not that of a mouse.
 fn is_of_the_system(supply: &Path) -> bool {
-    let says = |name: &str, wanted: &str| value(supply, name, |text| Some(text == wanted)).unwrap_or(false);
+    let says = |name: &str, wanted: &str| text(supply, name).is_ok_and(|text| text == wanted);
     says("type", "Battery") && !says("scope", "Device") && !says("present", "0")
 }
 
@@ -88,29 +88,28 @@ fn fed(battery: &Path, status: &str) -> Unread {
 
 /// What one battery gives. Some drivers tell it as a negative number; some tell current and voltage instead.
 fn given(battery: &Path) -> Result<Watts, Unread> {
-    let watts = |micro: f64| Watts::new(micro.abs() / 1e6).filter(|watts| watts.get() <= MOST);
-    match value(battery, "power_now", |text| watts(number(text)?)) {
-        Err(Unread { reason: Reason::NotFound, .. }) => {
-            let volts = value(battery, "voltage_now", number)? / 1e6;
-            value(battery, "current_now", |text| watts(number(text)? * volts))
-        }
-        said => said,
-    }
+    let number = |name: &str| Number::open(battery.join(name)).read::<i64>().map(|micro| micro as f64 / 1e6);
+    let watts = match number("power_now") {
+        Err(Unread { reason: Reason::NotFound, .. }) => number("current_now")? * number("voltage_now")?,
+        told => told?,
+    };
+    Watts::new(watts.abs()).filter(|watts| watts.get() <= MOST).ok_or_else(|| {
+        let what = format!("{}: says {watts} W, which no laptop draws", battery.display());
+        Unread { reason: Reason::Parse, what }
+    })
 }
 
-fn number(text: &str) -> Option<f64> {
-    text.parse::<i64>().ok().map(|number| number as f64)
-}
-
-fn value<T>(battery: &Path, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Unread> {
-    Attribute::open(battery.join(name)).value(read)
+fn text(battery: &Path, name: &str) -> Result<String, Unread> {
+    let path = battery.join(name);
+    let text = fs::read_to_string(&path).map_err(|error| Unread::of(&path, &error))?;
+    Ok(text.trim().to_string())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::io::power::attribute::{put, tree};
+    use crate::io::power::trees::{put, tree};
 
     /// A laptop with these files of its batteries.
     fn said(files: &[(&str, &str)]) -> Result<Option<f64>, Reason> {

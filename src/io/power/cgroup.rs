@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::energy::{CpuTimes, Reason};
 use crate::io::clock::Stopwatch;
-use crate::io::power::attribute::Attribute;
 use crate::io::power::Config;
 use crate::io::power::cpu::Cpus;
+use crate::io::power::number::Unread;
 use crate::io::power::services::{Claim, Service};
 use crate::units::{Problem, Span};
 
@@ -37,7 +37,8 @@ pub struct Cgroups {
 /// That of one service.
 struct Cgroup {
     service: Service,
-    stat: Option<Attribute>,
+    /// Where its file is, once that is known.
+    stat: Option<PathBuf>,
     searched: Option<Stopwatch>,
     /// Why nothing was read last.
     unread: Option<String>,
@@ -81,13 +82,13 @@ impl Cgroup {
             return None;
         }
         if self.stat.is_none() {
-            self.stat = self.path(root).map(|path| Attribute::open(path.join(STAT)));
+            self.stat = self.path(root).map(|path| path.join(STAT));
         }
-        let Some(stat) = &mut self.stat else {
+        let Some(stat) = &self.stat else {
             self.unread = Some(self.absence(root));
             return Some(0);
         };
-        match stat.value(usage) {
+        match usage(stat) {
             Ok(micros) => {
                 self.unread = None;
                 Some(micros)
@@ -153,9 +154,11 @@ fn found(root: &Path, unit: &str) -> Option<PathBuf> {
     None
 }
 
-/// What `cpu.stat` says of all CPU time: `usage_usec 1234`.
-fn usage(stat: &str) -> Option<u64> {
-    stat.lines().find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok())
+/// What `cpu.stat` says of all CPU time: `usage_usec 1234`. Everyone may read it.
+fn usage(path: &Path) -> Result<u64, Unread> {
+    let stat = fs::read_to_string(path).map_err(|error| Unread::of(path, &error))?;
+    let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok());
+    usage.ok_or_else(|| Unread { reason: Reason::Parse, what: format!("{}: no usage_usec", path.display()) })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::energy::Reason;
-use crate::io::power::attribute::Unread;
+use crate::io::power::number::Unread;
 use crate::units::{Ratio, Span};
 
 /// A tick of `/proc/stat`: USER_HZ is 100 on every architecture that this is built for.

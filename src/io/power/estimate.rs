@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::energy::{Meter, Method, Reading, Readings, Role, Said, Zone, estimate};
-use crate::io::power::attribute::Unread;
 use crate::io::power::cpu::Cpus;
+use crate::io::power::number::Unread;
 use crate::io::power::{Body, Config};
 use crate::units::Watts;
 
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::energy::Reason;
-    use crate::io::power::attribute::{put, tree};
+    use crate::io::power::trees::{put, tree};
 
     const FOUR_CPUS: &str = "cpu0 0 0 0 0\ncpu1 0 0 0 0\ncpu2 0 0 0 0\ncpu3 0 0 0 0\nintr 5";
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::energy::chips::{self, Quantity, Sensor};
 use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Zone};
-use crate::io::power::attribute::{Attribute, Unread};
+use crate::io::power::number::{Number, Unread};
 use crate::io::power::{Body, Config};
 use crate::units::{Microjoules, Span, Watts};
 
@@ -36,9 +36,9 @@ struct Open {
 
 /// Where its number is.
 enum Value {
-    Microjoules(Attribute),
-    Microwatts(Attribute),
-    MillivoltsAndMilliamperes(Attribute, Attribute),
+    Microjoules(Number),
+    Microwatts(Number),
+    MillivoltsAndMilliamperes(Number, Number),
 }
 
 impl Hwmon {
@@ -97,25 +97,24 @@ impl Open {
         }
         match &mut self.value {
             Value::Microjoules(counter) => {
-                let counter = counter.value(|text| text.parse().ok().map(Microjoules::new))?;
+                let counter = Microjoules::new(counter.read()?);
                 Ok(Said::Energy { counter, range: None })
             }
-            Value::Microwatts(power) => power.value(|text| watts(number(text)?)).map(Said::Power),
+            Value::Microwatts(power) => watts(power.read::<i64>()? as f64, power),
             Value::MillivoltsAndMilliamperes(voltage, current) => {
-                let voltage = voltage.value(number)?;
-                current.value(|text| watts(number(text)? * voltage)).map(Said::Power)
+                watts(voltage.read::<i64>()? as f64 * current.read::<i64>()? as f64, current)
             }
         }
     }
 }
 
-fn number(text: &str) -> Option<f64> {
-    text.parse::<i64>().ok().map(|number| number as f64)
-}
-
-/// `None` for what no machine draws.
-fn watts(microwatts: f64) -> Option<Watts> {
-    Watts::new(microwatts / 1e6).filter(|watts| watts.get() <= MOST)
+/// Refuses what no machine draws.
+fn watts(microwatts: f64, of: &Number) -> Result<Said, Unread> {
+    let watts = Watts::new(microwatts / 1e6).filter(|watts| watts.get() <= MOST);
+    watts.map(Said::Power).ok_or_else(|| {
+        let what = format!("{}: says {microwatts} µW, which no machine draws", of.path().display());
+        Unread { reason: Reason::Parse, what }
+    })
 }
 
 /// A sensor that is understood.
@@ -139,7 +138,7 @@ impl Found {
     }
 
     fn value(&self) -> Value {
-        let file = |kind: &str, what: &str| Attribute::open(self.home.join(format!("{kind}{}_{what}", self.index)));
+        let file = |kind: &str, what: &str| Number::open(self.home.join(format!("{kind}{}_{what}", self.index)));
         match self.quantity {
             Quantity::Energy => Value::Microjoules(file("energy", "input")),
             Quantity::Average => Value::Microwatts(file("power", "average")),
@@ -203,7 +202,7 @@ fn quantity(file: &str) -> Option<(&'static str, u32, Quantity)> {
 }
 
 fn text(path: &Path) -> Option<String> {
-    Attribute::open(path.into()).text().ok().map(|text| text.trim().to_string())
+    fs::read_to_string(path).ok().map(|text| text.trim().to_string())
 }
 
 fn files(dir: &Path) -> Vec<String> {
@@ -221,7 +220,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::io::power::attribute::{put, tree};
+    use crate::io::power::trees::{put, tree};
 
     fn meter(tree: &TempDir) -> Hwmon {
         Hwmon::open(&Config { sysfs: tree.path().into(), ..Config::default() })

@@ -10,7 +10,7 @@ use macmon::sources::{IOReport, cfio_integer_value};
 
 use crate::energy::ioreport::{Channel, Counters};
 use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Zone};
-use crate::io::power::attribute::Unread;
+use crate::io::power::number::Unread;
 use crate::io::power::{Body, Config};
 
 /// How long an answer is waited for; a sample of all channels takes 4 ms.
@@ -94,7 +94,8 @@ impl Body for Ioreport {
 fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::Standstill => "the counter stands still, as macOS 27 has it for programs that are not Apple's",
-        _ => "a channel of an unknown unit",
+        Reason::Parse => "a channel has an unknown unit",
+        Reason::NotFound | Reason::Permission | Reason::Io | Reason::Idle => "it cannot be read",
     }
 }
 

@@ -1,7 +1,6 @@
 //! The host's meters: files and libraries become readings. Which there are on this system is decided here and nowhere
 //! else; what the numbers add up to is never known here.
 
-mod attribute;
 #[cfg(target_os = "linux")]
 mod battery;
 pub mod cgroup;
@@ -12,11 +11,14 @@ mod estimate;
 mod hwmon;
 #[cfg(target_os = "macos")]
 mod ioreport;
+mod number;
 #[cfg(target_os = "linux")]
 mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
 pub mod services;
+#[cfg(test)]
+mod trees;
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml as Library};
 
 use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Zone};
-use crate::io::power::attribute::Unread;
+use crate::io::power::number::Unread;
 use crate::io::power::{Body, Config};
 use crate::units::{Microjoules, Watts};
 
