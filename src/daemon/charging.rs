@@ -1,74 +1,74 @@
-//! Beside the meters: what services used meanwhile, and whom each minute is billed to. Never knows what a meter is.
+//! What is read at once, meters and CPU times, and whom it is charged to. Never knows who hears of it.
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::daemon::Config;
 use crate::daemon::carbon::Known;
-use crate::energy::{Billing, Charges, CpuTimes, Footprint, Meter, Readings, Service, Step};
-use crate::energy::Bill;
+use crate::energy::{Account, Bill, Billing, CpuTimes, Meter, Readings, Service};
+use crate::io::power::Meters;
 use crate::io::power::cgroup::Cgroups;
 use crate::io::power::services::Claim;
-use crate::units::{Problem, Watts};
+use crate::report::Energy;
+use crate::units::{Problem, Timestamp, Watts};
 
-/// Bills that are not taken up yet: an hour of them, should ticks take so long.
-pub const QUEUE: usize = 60;
+/// All that is read. Reading it may block.
+pub struct Instruments {
+    meters: Meters,
+    cgroups: Cgroups,
+}
 
-/// Reads CPU time beside the meters. It blocks as they do.
-pub struct Look(Cgroups);
+/// What was read at one instant.
+pub struct Read {
+    readings: Readings,
+    times: CpuTimes,
+    /// What could not be, beside the meters.
+    problems: Vec<Problem>,
+}
 
-impl Look {
-    pub fn open(config: &Config) -> Look {
-        Look(Cgroups::open(&config.power))
+impl Instruments {
+    /// Opens the meters: it is the moment at which the daemon may still do so.
+    pub fn open(config: &Config) -> Instruments {
+        Instruments { meters: Meters::open(&config.power), cgroups: Cgroups::open(&config.power) }
     }
 
-    /// How CPU time stands now, and what of it cannot be read.
-    pub fn read(&mut self) -> (CpuTimes, Vec<Problem>) {
-        let times = self.0.read();
-        (times, self.0.problems().collect())
+    pub fn read(&mut self) -> Read {
+        let (readings, times) = (self.meters.read(), self.cgroups.read());
+        Read { readings, times, problems: self.cgroups.problems().collect() }
     }
 }
 
-/// Charges services for what was measured.
+/// The accounts of the host and of its services.
 pub struct Charging {
+    account: Account,
     billing: Billing,
     carbon: watch::Receiver<Known>,
-    bills: mpsc::Sender<Bill>,
 }
 
 impl Charging {
-    /// `lowest` is the idle power that was found out before; bills go to `bills`.
-    pub fn new(
-        config: &Config,
-        lowest: Option<Watts>,
-        carbon: watch::Receiver<Known>,
-        bills: mpsc::Sender<Bill>,
-    ) -> Charging {
+    /// `lowest` is the idle power that was found out before the start.
+    pub fn new(config: &Config, lowest: Option<Watts>, carbon: watch::Receiver<Known>) -> Charging {
         let share = |claim: &Claim| if let Claim::Share(share) = claim { Some(*share) } else { None };
         let services = config.power.services.iter();
         let services = services.map(|service| Service { name: service.name.clone(), share: share(&service.claim) });
-        Charging { billing: Billing::new(services.collect(), config.power.idle, lowest), carbon, bills }
+        let billing = Billing::new(services.collect(), config.power.idle, lowest);
+        Charging { account: Account::default(), billing, carbon }
     }
 
-    /// Takes up what a reading of the meters brought, with how CPU time stood then.
-    pub fn charge(&mut self, readings: &Readings, step: &Step, times: &CpuTimes) {
+    /// Takes up what was read; returns what is known by then, and the bill of the minute that ended.
+    pub fn step(&mut self, read: Read, now: Timestamp) -> (Energy, Option<Bill>) {
+        let Known { footprint, problem } = self.carbon.borrow().clone();
         // A battery says something only while the host lives on it.
-        let on_battery = readings.readings.iter().any(|reading| reading.zone.meter == Meter::Battery);
-        let bill = self.billing.step(step, times, &self.carbon.borrow().footprint, on_battery);
-        if let Some(bill) = bill
-            && self.bills.try_send(bill).is_err()
-        {
-            tracing::warn!("a minute of energy is lost: nobody has taken up the last {QUEUE}");
-        }
-    }
-
-    /// All that was charged since the start; `None` where nothing was ever measured.
-    pub fn charges(&self) -> Option<&Charges> {
-        self.billing.charges()
-    }
-
-    /// How energy becomes grams now, and why it does not.
-    pub fn carbon(&self) -> (Footprint, Option<Problem>) {
-        let known = self.carbon.borrow();
-        (known.footprint.clone(), known.problem.clone())
+        let on_battery = read.readings.readings.iter().any(|reading| reading.zone.meter == Meter::Battery);
+        let step = self.account.step(&read.readings, now);
+        let bill = self.billing.step(&step, &read.times, &footprint, on_battery);
+        let energy = Energy {
+            as_of: Some(now),
+            statement: self.account.statement(),
+            idle: self.billing.idle(),
+            charges: self.billing.charges().cloned(),
+            intensity: footprint.intensity,
+            problems: read.problems.into_iter().chain(problem).collect(),
+        };
+        (energy, bill)
     }
 }

@@ -4,19 +4,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{iter, mem, slice};
+use std::{mem, slice};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Notice;
 use crate::daemon::backfill::{Desk, Read, Wanted};
 use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
+use crate::daemon::measure::Power;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
-use crate::energy::{Bill, Wish};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
 use crate::plan::{Facts, Pace, Plan, plan};
@@ -59,20 +58,12 @@ pub struct Evaluation {
     untold: Vec<Notice>,
     /// Where notices are handed over once they are written.
     counter: Counter,
+    /// What is heard of the meters.
+    power: Power,
     problems: Problems,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
-    energy: EnergyDesk,
     last: Option<Timestamp>,
-}
-
-/// How the loop hears of energy, and says whether to spend less.
-pub struct EnergyDesk {
-    /// Of minutes that ended.
-    pub bills: mpsc::Receiver<Bill>,
-    /// What is wished for of low-power mode.
-    pub wishes: mpsc::Receiver<Wish>,
-    pub is_saving: watch::Sender<bool>,
 }
 
 /// What the loop is built from.
@@ -85,15 +76,15 @@ pub struct Parts {
     pub store: Store,
     pub desk: Desk,
     pub counter: Counter,
+    pub power: Power,
     pub problems: Problems,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
-    pub energy: EnergyDesk,
 }
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published, energy } =
+        let Parts { slos, pace, delay, state, source, store, desk, counter, power, problems, gauges, published } =
             parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
@@ -116,10 +107,10 @@ impl Evaluation {
             pending,
             untold: Vec::new(),
             counter,
+            power,
             problems,
             gauges,
             published,
-            energy,
             last: None,
         };
         evaluation.problems.replace(Origin::Plan, planning, now);
@@ -283,14 +274,12 @@ impl Evaluation {
 
     /// One tick: count, judge, write, show, tell.
     async fn step(&mut self, seen: Seen, instant: Timestamp) {
-        let bills = iter::from_fn(|| self.energy.bills.try_recv().ok()).collect();
-        let wish = iter::from_fn(|| self.energy.wishes.try_recv().ok()).last();
+        let (bills, wish) = self.power.heard();
         let seen = Seen { bills, wish, ..seen };
         let state = mem::take(&mut self.state);
         let (state, effects) = tick::tick(state, &self.plan, seen, instant);
         self.state = state;
-        let is_saving = self.state.is_saving();
-        self.energy.is_saving.send_if_modified(|before| mem::replace(before, is_saving) != is_saving);
+        self.power.save(self.state.is_saving());
         for effect in effects {
             match effect {
                 Effect::Keep(entry) => self.pending.join(entry),
@@ -331,9 +320,12 @@ impl Evaluation {
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
+        let (problems, power) = self.power.found();
+        self.problems.replace(Origin::Power, problems, instant);
         let problems = self.problems.listed();
         let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
         shown.checks.notify = self.counter.check();
+        shown.checks.power = power;
         self.published.store(Arc::new(shown));
     }
 }
@@ -344,6 +336,7 @@ mod tests {
     use super::*;
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
+    use crate::daemon::{carbon, measure};
     use crate::units::SloId;
 
     /// An evaluation of nothing, with a ledger in `dir`.
@@ -355,6 +348,7 @@ mod tests {
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
         let registry = prometheus::Registry::new();
+        let power = measure::build(&config, None, carbon::build(&config).unwrap().0).1;
         Evaluation::new(Parts {
             slos: Vec::new(),
             pace: config.pace.clone(),
@@ -362,16 +356,12 @@ mod tests {
             state: State::default(),
             source: Source::build(&config, &[]).unwrap().0,
             store,
-            desk: Backfill::build(&config, &registry, watch::channel(false).1).unwrap().1,
+            desk: Backfill::build(&config, &registry, power.is_saving()).unwrap().1,
             counter: Counter::default(),
+            power,
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
-            energy: EnergyDesk {
-                bills: mpsc::channel(1).1,
-                wishes: mpsc::channel(1).1,
-                is_saving: watch::channel(false).0,
-            },
         })
     }
 

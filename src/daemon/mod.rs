@@ -8,6 +8,7 @@ mod deliver;
 mod evaluate;
 mod gauges;
 mod inquiry;
+mod measure;
 mod problems;
 mod renew;
 mod source;
@@ -20,16 +21,15 @@ use std::time::Duration;
 use ::prometheus::Registry;
 use anyhow::bail;
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::backfill::Backfill;
 use crate::daemon::deliver::Post;
 use crate::daemon::carbon::Asking;
-use crate::daemon::charging::Charging;
-use crate::daemon::evaluate::{EnergyDesk, Evaluation, Parts};
+use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
+use crate::daemon::measure::Measurement;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Source, Watch};
 use crate::io::store::{Contents, Store};
@@ -45,14 +45,12 @@ pub use inquiry::Inquiry;
 /// After a stop everything has to have ended by then.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
-/// The most wishes for low-power mode between two ticks.
-const WISHES: usize = 16;
-
 /// A daemon that can run: its files are read, its ledger is open, its socket is bound.
 pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
     asking: Option<Asking>,
+    measurement: Measurement,
     watches: Vec<Watch>,
     post: Post,
     listener: web::Listener,
@@ -91,19 +89,16 @@ impl Daemon {
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
-        let (saving, is_saving) = watch::channel(false);
-        let (backfill, desk) = Backfill::build(config, &registry, is_saving.clone())?;
+        let (carbon, asking) = carbon::build(config)?;
+        let (measurement, power) = measure::build(config, state.energy.kept.totals.idle, carbon);
+        let (backfill, desk) = Backfill::build(config, &registry, power.is_saving())?;
         let notifications = Notifications::build(&registry)?;
         let (channels, unusable) = deliver::channels(&config.notify);
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let (bills, billed) = mpsc::channel(charging::QUEUE);
-        let (wishing, wishes) = mpsc::channel(WISHES);
-        let (carbon, asking) = carbon::build(config)?;
-        let charging = Charging::new(config, state.energy.kept.totals.idle, carbon, bills);
-        let wishing = config.power.is_asked_for.then_some(wishing);
-        let site = web::Site::new(published.clone(), post.record.clone(), registry, wishing)?;
+        let site =
+            web::Site::new(published.clone(), post.record.clone(), power.published(), registry, power.wishes())?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -121,12 +116,12 @@ impl Daemon {
             store,
             desk,
             counter: post.counter(),
+            power,
             problems,
             gauges,
             published: published.clone(),
-            energy: EnergyDesk { bills: billed, wishes, is_saving: saving },
         });
-        Ok(Daemon { evaluation, backfill, asking, watches, post, listener, site, published })
+        Ok(Daemon { evaluation, backfill, asking, measurement, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -141,7 +136,7 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, asking, watches, post, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, asking, measurement, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -149,6 +144,7 @@ impl Daemon {
         }
         post.start(&mut loops, &stop);
         loops.spawn(evaluation.run(stop.clone()));
+        loops.spawn(measurement.run(stop.clone()));
         if let Some(backfill) = backfill {
             loops.spawn(backfill.run(stop.clone()));
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::budget::{Rows, rows};
+use crate::energy::Limit;
 use crate::plan::bounds::{bounds_pattern, missing_bound};
 use crate::plan::distribution::{Distribution, distributions};
 use crate::plan::metering::{Metered, Metering, metered};
@@ -33,6 +34,8 @@ pub struct Pace {
     /// How often histograms are read whole, for the quantiles of latencies; `None`: never.
     pub latency_quantiles: Option<Span>,
     pub metering: Metering,
+    /// Above what power somebody is told; `None`: none.
+    pub power_limit: Option<Limit>,
 }
 
 impl Pace {
@@ -47,6 +50,7 @@ impl Pace {
         is_scraping: false,
         latency_quantiles: Some(Span::minutes(5)),
         metering: Metering::NOTHING,
+        power_limit: None,
     };
 
     /// How long a total may have no sample before its time counts as unmeasured: five minutes, or what is said.

@@ -1,13 +1,64 @@
-//! What requests cost and whether less is to be spent, as metrics and in the API's shape. Never knows a meter.
+//! Who was charged for energy, what requests cost, and whether less is to be spent: as metrics and in the API's shape.
+//! Never knows a meter.
 
 use prometheus::proto::{MetricFamily, MetricType};
 
+use crate::energy::Charge;
 use crate::promql::names;
-use crate::report::json;
+use crate::report::energy;
+use crate::report::json::{self, Count};
 use crate::report::metrics::{family, metric, pair, single};
+use crate::report::number::{FINE, rounded};
 use crate::report::snapshot::Snapshot;
-use crate::tick::{Energy, PerRequest, Served};
-use crate::units::Timestamp;
+use crate::tick::{Energy, PerRequest, Served, Totals};
+use crate::units::{Grams, Timestamp};
+
+/// The families of what was charged since the start; those without a series are empty.
+pub fn charges(energy: &energy::Energy) -> Vec<MetricFamily> {
+    let counter = |labels: &[(&str, &str)], value: f64| {
+        metric(labels.iter().map(|(name, value)| pair(name, value)).collect(), MetricType::COUNTER, value)
+    };
+    let charges = || energy.charges.iter().flat_map(|charges| &charges.services);
+    let joules = |charge: &Charge| counter(&[("service", &charge.service)], charge.energy.as_joules());
+    let grams = |charge: &Charge| {
+        let of = |scope, grams: Option<Grams>| Some(counter(&[("service", &charge.service), ("scope", scope)], grams?.get()));
+        let scopes = [of("operational", charge.carbon.operational), of("embodied", charge.carbon.embodied)];
+        scopes.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let intensity = energy.intensity.iter().map(|intensity| {
+        let labels = [("zone", intensity.zone.as_str()), ("kind", intensity.kind)];
+        let labels = labels.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| pair(name, value));
+        metric(labels.collect(), MetricType::GAUGE, intensity.per_kwh.get())
+    });
+    let mut families = vec![
+        family(
+            names::SERVICE_ENERGY,
+            "Energy that a service was charged since the start, idle energy apart.",
+            MetricType::COUNTER,
+            charges().map(joules).collect(),
+        ),
+        family(
+            names::SERVICE_CARBON,
+            "Grams of CO2e of the energy that a service was charged, and its part of what it took to make the host.",
+            MetricType::COUNTER,
+            charges().flat_map(grams).collect(),
+        ),
+        family(
+            names::CARBON_INTENSITY,
+            "Grams of CO2e for each kilowatt hour of electricity.",
+            MetricType::GAUGE,
+            intensity.collect(),
+        ),
+    ];
+    if let Some(charges) = &energy.charges {
+        let single = |name, help, joules| single(name, help, MetricType::COUNTER, joules);
+        let (idle, others) = (charges.idle.as_joules(), charges.unattributed.as_joules());
+        families.push(single(names::IDLE_ENERGY, "Energy that the host had spent doing nothing, since the start.", idle));
+        let help = "Energy since the start that is neither idle nor any service's.";
+        families.push(single(names::UNATTRIBUTED_ENERGY, help, others));
+    }
+    families
+}
 
 /// The families that a tick knows of energy; those without a series are empty.
 pub fn families(energy: &Energy) -> Vec<MetricFamily> {
@@ -62,15 +113,33 @@ pub fn services(energy: &Energy) -> Vec<json::ServiceEnergy> {
         json::ServiceEnergy {
             service: served.service.to_string(),
             over_seconds: cost.map(|cost| cost.over.as_seconds()),
-            joules: cost.map(|cost| cost.joules),
-            requests: cost.map(|cost| cost.requests),
-            joules_per_request: cost.and_then(PerRequest::joules),
-            requests_per_watthour: cost.and_then(PerRequest::per_watthour),
-            grams: cost.and_then(|cost| Some(cost.grams?.get())),
+            joules: cost.map(|cost| fine(cost.joules)),
+            requests: cost.map(|cost| Count(cost.requests)),
+            joules_per_request: cost.and_then(PerRequest::joules).map(fine),
+            requests_per_watthour: cost.and_then(PerRequest::per_watthour).map(fine),
+            grams: cost.and_then(|cost| Some(fine(cost.grams?.get()))),
+            // A request costs millionths of a gram: rounded, it would cost nothing.
             grams_per_request: cost.and_then(PerRequest::grams),
         }
     };
     energy.services.iter().map(service).collect()
+}
+
+/// All that was measured since the ledger was made.
+pub fn since_installation(totals: &Totals) -> json::SinceInstallation {
+    let is_known = !totals.measured.is_zero();
+    json::SinceInstallation {
+        joules: is_known.then(|| fine(totals.energy.as_joules())),
+        grams: totals.grams.map(fine),
+        measured_seconds: totals.measured.as_seconds(),
+        idle_watts: totals.idle.map(energy::told),
+        typical_watts: totals.typical().map(energy::told),
+        peak_watts: totals.peak.map(energy::told),
+    }
+}
+
+fn fine(number: f64) -> f64 {
+    rounded(number, FINE)
 }
 
 #[cfg(test)]

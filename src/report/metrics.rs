@@ -6,15 +6,13 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 use crate::budget::{Exhaustion, Severity};
 use crate::ledger::Odd;
 use crate::promql::names;
-use crate::report::efficiency;
-use crate::tick::{Energy, Standing, Word};
+use crate::tick::{Standing, Word};
 use crate::units::Timestamp;
 
 /// All families, encoded.
-pub fn text(standings: &[Standing], odd: &Odd, energy: &Energy, as_of: Timestamp) -> String {
+pub fn text(standings: &[Standing], odd: &Odd, as_of: Timestamp) -> String {
     let mut families = families(standings);
     families.push(bad_samples(odd));
-    families.extend(efficiency::families(energy));
     let help = "The instant that was evaluated last, in seconds since 1970.";
     families.push(single(names::TICK_LAST, help, MetricType::GAUGE, as_of.as_seconds()));
     families.retain(|family| !family.get_metric().is_empty());
@@ -153,6 +151,7 @@ fn labels(of: &Standing) -> Vec<LabelPair> {
     id.into_iter().chain(of.slo.labels.iter()).map(|(name, value)| pair(name, value)).collect()
 }
 
+/// A label.
 pub fn pair(name: &str, value: &str) -> LabelPair {
     let mut pair = LabelPair::default();
     pair.set_name(name.to_string());
@@ -175,7 +174,7 @@ pub fn metric(labels: Vec<LabelPair>, kind: MetricType, value: f64) -> Metric {
     metric
 }
 
-/// A metric with all its series.
+/// A family of series.
 pub fn family(name: &str, help: &str, kind: MetricType, series: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(name.to_string());
@@ -234,7 +233,7 @@ mod tests {
         let mut standing = example::snapshot().standings.remove(1);
         assert_eq!(latencies(&standing), []);
         standing.latency = Some(example::latency());
-        let text = text(&[standing], &Odd::new(), &Energy::default(), example::noon());
+        let text = text(&[standing], &Odd::new(), example::noon());
         let told: Vec<&str> = text.lines().filter(|line| line.starts_with(names::SLO_LATENCY)).collect();
         assert_eq!(told.len(), 5);
         assert_eq!(told[3], r#"burnwatch_slo_latency_seconds{service="checkout",slo="latency",percentile="99"} 0.143"#);
@@ -268,7 +267,7 @@ mod tests {
         };
         let (helps, types) = (comments("# HELP "), comments("# TYPE "));
         assert_eq!(helps, types);
-        assert_eq!(helps.len(), 16);
+        assert_eq!(helps.len(), 15);
         helps.iter().for_each(|name| assert!(!series(name).is_empty(), "{name}"));
         assert!(text.contains("burnwatch_tick_last_timestamp_seconds 1795176000\n"));
         assert!(text.contains("burnwatch_bad_samples_total{reason=\"step_back\"} 2\n"));

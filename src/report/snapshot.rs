@@ -68,7 +68,7 @@ pub fn snapshot(state: &State, as_of: Timestamp, problems: Vec<Listed>, source: 
     standings.sort_by(|a, b| a.slo.id.cmp(&b.slo.id));
     Snapshot {
         as_of: Some(as_of),
-        metrics: metrics::text(&standings, &state.odd, &state.energy, as_of),
+        metrics: metrics::text(&standings, &state.odd, as_of),
         standings,
         statement: state.ledger.statement.clone(),
         energy: state.energy.clone(),

@@ -20,16 +20,20 @@ pub mod services;
 #[cfg(test)]
 mod trees;
 
+use std::fs;
 use std::path::PathBuf;
 
-use crate::energy::{Meter, Readings, Reason, Role, Rule, Silent};
+use crate::energy::{Limit, Meter, Readings, Reason, Role, Rule, Silent};
 use crate::io::clock::Stopwatch;
 use crate::units::{Problem, Span, Watts};
 use crate::yaml::{Fields, Node};
 
 /// The bounds of `every`. Counters are renewed every millisecond or so, and must be read several times before they wrap
 /// once: at 2 kW the smallest does in 32 s.
-const EVERY: std::ops::RangeInclusive<Span> = Span::millis(100)..=Span::seconds(10);
+const EVERY: std::ops::RangeInclusive<Span> = Span::millis(100)..=SELDOM;
+
+/// Meters are read at least so often.
+pub const SELDOM: Span = Span::seconds(10);
 
 /// What is measured, how often, and where the system shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +102,12 @@ impl Config {
         config.low_power = fields.take("low_power").and_then(|node| services::low_power(node, fields.problems));
         fields.done();
         config
+    }
+
+    /// Above what somebody is told, and of which host that is; one that does not say its name has none.
+    pub fn limit(&self) -> Option<Limit> {
+        let host = || fs::read_to_string(self.procfs.join("sys/kernel/hostname")).unwrap_or_default();
+        self.warn_above.map(|watts| Limit { watts, host: host().trim().into() })
     }
 }
 

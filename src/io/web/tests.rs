@@ -10,7 +10,8 @@ use crate::io::web::*;
 use crate::report::{Check, example};
 
 fn site(snapshot: Snapshot) -> Site {
-    Site::new(Arc::new(ArcSwap::from_pointee(snapshot)), Arc::default(), Registry::new(), None).unwrap()
+    let published = Arc::new(ArcSwap::from_pointee(snapshot));
+    Site::new(published, Arc::default(), Arc::default(), Registry::new(), None).unwrap()
 }
 
 async fn asked(site: &Site, method: &str, path: &str) -> (u16, String) {
@@ -33,7 +34,9 @@ fn message(code: &str, message: &str) -> Value {
 #[tokio::test]
 async fn every_documented_path_answers() {
     let probes = ["/health", "/health/live", "/health/ready", "/-/healthy", "/-/ready"];
-    for path in probes.into_iter().chain(["/api/v1/alerts", "/api/v1/problems", "/api/v1/notifications"]) {
+    for path in
+        probes.into_iter().chain(["/api/v1/alerts", "/api/v1/problems", "/api/v1/notifications", "/api/v1/energy"])
+    {
         assert_eq!(got(path).await.0, 200, "{path}");
     }
     assert_eq!(got("/api/v1/slos").await.1["slos"].as_array().map(Vec::len), Some(3));
@@ -181,7 +184,7 @@ fn its_configuration_is_an_address() {
 async fn low_power_mode_is_wished_for_where_power_is_measured() {
     let (wishes, mut heard) = mpsc::channel(1);
     let published = Arc::new(ArcSwap::from_pointee(example::snapshot()));
-    let measuring = Site::new(published, Arc::default(), Registry::new(), Some(wishes)).unwrap();
+    let measuring = Site::new(published, Arc::default(), Arc::default(), Registry::new(), Some(wishes)).unwrap();
     let wish = async |site: &Site, body: &str| {
         let request = Request::builder().method("POST").uri("/api/v1/low-power").body(Body::from(body.to_string()));
         let response = router(site.clone()).oneshot(request.unwrap()).await.unwrap();
