@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use crate::daemon::carbon::Carbon;
-use crate::io::{notify, power, prometheus, scrape, web};
 use crate::io::power::services::Service;
+use crate::io::{notify, power, prometheus, scrape, web};
 use crate::plan::{MeteredService, Metering, Pace};
 use crate::rules::{Style, Terms};
 use crate::tick::latency;
@@ -272,7 +272,11 @@ fn metering(power: &power::Config) -> Metering {
         requests: service.requests.clone(),
         place: service.place.clone(),
     };
-    Metering { services: power.services.iter().map(service).collect(), low_power: power.low_power }
+    Metering {
+        services: power.services.iter().map(service).collect(),
+        host: power.host().into(),
+        low_power: power.low_power,
+    }
 }
 
 /// How often whole histograms are read: a span, or `off`.

@@ -15,8 +15,8 @@ use crate::daemon::Config;
 use crate::daemon::carbon::Known;
 use crate::daemon::charging::{Charging, Instruments};
 use crate::energy::{Bill, Reason, Silent, Wish};
-use crate::io::power::{self, SELDOM};
 use crate::io::clock;
+use crate::io::power::{self, SELDOM};
 use crate::report::{Check, Energy};
 use crate::units::{Problem, Span, Watts};
 
@@ -132,37 +132,40 @@ impl Power {
 
     /// What is wrong with the meters and beside them. Where nobody asked for power, nothing is.
     pub fn found(&self) -> (Vec<Problem>, Check) {
-        let (mut problems, check) = self.found_of_meters();
-        problems.extend(self.published.load().problems.iter().cloned());
-        (problems, check)
+        found(&self.config, &self.published.load())
     }
+}
 
-    fn found_of_meters(&self) -> (Vec<Problem>, Check) {
-        let energy = self.published.load();
-        let (host, silent) = (&energy.statement.host, &energy.statement.silent);
-        if !self.config.is_asked_for || energy.as_of.is_none() {
-            let check = if host.basis.is_some() { Check::Healthy } else { Check::Off };
-            return (Vec::new(), check);
-        }
-        if host.basis.is_none() {
-            let mut problems: Vec<Problem> =
-                silent.iter().map(|silent| Problem::error("meter", told(silent), &*silent.remedy)).collect();
-            if problems.is_empty() {
-                let what = "no meter tells the power of this host";
-                problems.push(Problem::error("meter", what, "see `burnwatch power`, and set power.meters"));
-            }
-            let check = Check::Degraded(problems[0].to_string());
-            return (problems, check);
-        }
-        let is_surprise = |silent: &&Silent| match silent.reason {
-            // A host need not have every meter, unless somebody named it.
-            Reason::NotFound => self.config.meters.is_some(),
-            Reason::Idle => false,
-            Reason::Permission | Reason::Io | Reason::Parse | Reason::Standstill => true,
-        };
-        let warning = |silent: &Silent| Problem::warning("meter", told(silent), &*silent.remedy);
-        (silent.iter().filter(is_surprise).map(warning).collect(), Check::Healthy)
+fn found(config: &power::Config, energy: &Energy) -> (Vec<Problem>, Check) {
+    let (mut problems, check) = found_of_meters(config, energy);
+    problems.extend(energy.problems.iter().cloned());
+    (problems, check)
+}
+
+fn found_of_meters(config: &power::Config, energy: &Energy) -> (Vec<Problem>, Check) {
+    let (host, silent) = (&energy.statement.host, &energy.statement.silent);
+    if !config.is_asked_for || energy.as_of.is_none() {
+        let check = if host.basis.is_some() { Check::Healthy } else { Check::Off };
+        return (Vec::new(), check);
     }
+    if host.basis.is_none() {
+        let mut problems: Vec<Problem> =
+            silent.iter().map(|silent| Problem::error("meter", told(silent), &*silent.remedy)).collect();
+        if problems.is_empty() {
+            let what = "no meter tells the power of this host";
+            problems.push(Problem::error("meter", what, "see `burnwatch power`, and set power.meters"));
+        }
+        let check = Check::Degraded(problems[0].to_string());
+        return (problems, check);
+    }
+    let is_surprise = |silent: &&Silent| match silent.reason {
+        // A host need not have every meter, unless somebody named it.
+        Reason::NotFound => config.meters.is_some(),
+        Reason::Idle => false,
+        Reason::Permission | Reason::Io | Reason::Parse | Reason::Standstill => true,
+    };
+    let warning = |silent: &Silent| Problem::warning("meter", told(silent), &*silent.remedy);
+    (silent.iter().filter(is_surprise).map(warning).collect(), Check::Healthy)
 }
 
 fn told(silent: &Silent) -> String {
@@ -170,11 +173,41 @@ fn told(silent: &Silent) -> String {
 }
 
 fn paced(every: Span) -> Interval {
-    let mut readings = interval(duration(every));
+    let every = Duration::from_millis(every.as_millis().unsigned_abs());
+    let mut readings = interval(every);
     readings.set_missed_tick_behavior(MissedTickBehavior::Skip);
     readings
 }
 
-pub fn duration(every: Span) -> Duration {
-    Duration::from_millis(every.as_millis().unsigned_abs())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::energy::{Basis, Host, Meter, Statement};
+
+    /// What is found where a meter is silent for `reason`: how the check is, and whether there is a problem.
+    fn check(config: power::Config, basis: Option<Basis>, reason: Reason, expected: (Check, usize)) {
+        let silent = Silent { meter: Meter::Rapl, zone: None, reason, what: "x".into(), remedy: "y".into() };
+        let statement = Statement { host: Host { basis, watts: None }, silent: vec![silent], ..Statement::default() };
+        let energy = Energy { as_of: Some(clock::now()), statement, ..Energy::default() };
+        let (problems, check) = found(&config, &energy);
+        assert_eq!((check, problems.len()), expected, "{reason:?} {problems:?}");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_no_problem() {
+        check(power::Config::default(), None, Reason::Permission, (Check::Off, 0));
+        check(power::Config::default(), Some(Basis::Components), Reason::Io, (Check::Healthy, 0));
+    }
+
+    #[test]
+    fn what_was_asked_for_and_cannot_be_told_is_one() {
+        let asked = power::Config { is_asked_for: true, ..power::Config::default() };
+        let named = power::Config { meters: Some(vec![Meter::Rapl]), ..asked.clone() };
+        let degraded = Check::Degraded("the meter rapl cannot be read: x; y".into());
+        check(asked.clone(), None, Reason::NotFound, (degraded, 1));
+        check(asked.clone(), Some(Basis::Platform), Reason::NotFound, (Check::Healthy, 0));
+        check(named, Some(Basis::Platform), Reason::NotFound, (Check::Healthy, 1));
+        check(asked.clone(), Some(Basis::Platform), Reason::Permission, (Check::Healthy, 1));
+        check(asked, Some(Basis::Platform), Reason::Idle, (Check::Healthy, 0));
+    }
 }

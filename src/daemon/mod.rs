@@ -25,8 +25,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::backfill::Backfill;
-use crate::daemon::deliver::Post;
 use crate::daemon::carbon::Asking;
+use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
 use crate::daemon::measure::Measurement;
@@ -97,8 +97,7 @@ impl Daemon {
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let site =
-            web::Site::new(published.clone(), post.record.clone(), power.published(), registry, power.wishes())?;
+        let site = web::Site::new(published.clone(), post.record.clone(), power.published(), registry, power.wishes())?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,

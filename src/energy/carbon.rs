@@ -50,7 +50,12 @@ pub fn countries() -> impl Iterator<Item = Country> {
     TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
         let mut words = line.splitn(4, ' ');
         let (code, grams) = (words.next()?, words.next()?);
-        Some(Country { code, grams_per_kwh: grams.parse().ok(), year: words.next()?.parse().ok()?, name: words.next()? })
+        Some(Country {
+            code,
+            grams_per_kwh: grams.parse().ok(),
+            year: words.next()?.parse().ok()?,
+            name: words.next()?,
+        })
     })
 }
 
@@ -147,10 +152,7 @@ impl Carbon {
             (Some(one), Some(other)) => Some(one + other),
             (known, None) | (None, known) => known,
         };
-        Carbon {
-            operational: sum(self.operational, more.operational),
-            embodied: sum(self.embodied, more.embodied),
-        }
+        Carbon { operational: sum(self.operational, more.operational), embodied: sum(self.embodied, more.embodied) }
     }
 }
 
@@ -171,7 +173,10 @@ mod tests {
         assert_eq!(TABLE.lines().filter(|line| !line.starts_with('#')).count(), 213);
         assert!(countries.is_sorted_by(|a, b| a.code < b.code));
         for country in &countries {
-            assert!(country.code.len() == 3 && country.code.bytes().all(|byte| byte.is_ascii_uppercase()), "{country:?}");
+            assert!(
+                country.code.len() == 3 && country.code.bytes().all(|byte| byte.is_ascii_uppercase()),
+                "{country:?}"
+            );
             assert!((2009..=2023).contains(&country.year), "{country:?}");
             assert!(country.grams_per_kwh.is_none_or(|grams| (20.0..=1_400.0).contains(&grams)), "{country:?}");
         }
@@ -192,10 +197,7 @@ mod tests {
 
     #[test]
     fn an_unknown_country_is_told_with_those_near_it() {
-        check(
-            "SWD",
-            "country \"SWD\" is not known; write one such as SSD (South Sudan), SWE (Sweden), SWZ (Eswatini)",
-        );
+        check("SWD", "country \"SWD\" is not known; write one such as SSD (South Sudan), SWE (Sweden), SWZ (Eswatini)");
         check("Sweden", "country \"Sweden\" is not known; write one such as SWE (Sweden)");
         check("germny", "country \"germny\" is not known; write one such as DEU (Germany)");
         check("swe", "country \"swe\" is not known; write one such as SWE (Sweden), SWZ (Eswatini)");

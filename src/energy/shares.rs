@@ -192,10 +192,8 @@ mod tests {
         let energy = prop_oneof![Just(0), 0..500_000_000u64, any::<u64>()];
         let busy = prop_oneof![Just(0), 0..8_000_000u64, any::<u64>()];
         let idle = prop::option::of(0.0..400.0);
-        (energy, 0..600_000i64, idle, busy).prop_map(|(energy, took, idle, busy)| Spent {
-            took: Span::millis(took),
-            ..spent(energy, idle, busy)
-        })
+        (energy, 0..600_000i64, idle, busy)
+            .prop_map(|(energy, took, idle, busy)| Spent { took: Span::millis(took), ..spent(energy, idle, busy) })
     }
 
     proptest! {

@@ -10,12 +10,14 @@ use crate::units::{Place, Problem};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metering {
     pub services: Vec<MeteredService>,
+    /// Whose power it is: what the host calls itself.
+    pub host: String,
     /// When low-power mode is entered without being asked for.
     pub low_power: Option<Rule>,
 }
 
 impl Metering {
-    pub const NOTHING: Metering = Metering { services: Vec::new(), low_power: None };
+    pub const NOTHING: Metering = Metering { services: Vec::new(), host: String::new(), low_power: None };
 }
 
 /// A service whose energy is measured, as it is declared.
@@ -46,7 +48,8 @@ pub fn metered(metering: &Metering, slos: &[Arc<Slo>], problems: &mut Vec<Proble
 
 fn requests(service: &MeteredService, slos: &[Arc<Slo>]) -> Result<Option<usize>, Problem> {
     let own: Vec<usize> = (0..slos.len()).filter(|slo| slos[*slo].id.service == service.name).collect();
-    let of = |counts: fn(&Sli) -> bool| own.iter().copied().filter(move |slo| counts(&slos[*slo].sli)).collect::<Vec<_>>();
+    let of =
+        |counts: fn(&Sli) -> bool| own.iter().copied().filter(move |slo| counts(&slos[*slo].sli)).collect::<Vec<_>>();
     let name = &service.name;
     match (&service.requests, &of(|sli| matches!(sli, Sli::Events(_)))[..]) {
         (Some(wanted), _) => {

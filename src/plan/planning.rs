@@ -210,9 +210,8 @@ fn wants(index: usize, slo: &Slo, facts: &Facts) -> Vec<Want> {
 /// The expressions that an SLO wants evaluated, or the reading that it wants judged, and what their values are to it.
 fn points(slo: &Slo, pace: &Pace) -> Option<(Question, Part)> {
     match &slo.sli {
-        Sli::Own { value, bound, every } => {
-            Narrowing::new(value.matchers()).map(|_| (Question::Own { reading: value.clone(), every: *every }, Part::Within(*bound)))
-        }
+        Sli::Own { value, bound, every } => Narrowing::new(value.matchers())
+            .map(|_| (Question::Own { reading: value.clone(), every: *every }, Part::Within(*bound))),
         _ if pace.is_scraping => None,
         Sli::Expressions { of, .. } => {
             let every = every(&slo.sli, pace);

@@ -77,7 +77,9 @@ impl Query {
     pub fn reads_counters(&self) -> bool {
         match &self.question {
             Question::Raw { reading: Reading::Counters | Reading::Buckets | Reading::Native, .. } => true,
-            Question::Raw { reading: Reading::Slices { .. }, .. } | Question::Points { .. } | Question::Own { .. } => false,
+            Question::Raw { reading: Reading::Slices { .. }, .. } | Question::Points { .. } | Question::Own { .. } => {
+                false
+            }
         }
     }
 

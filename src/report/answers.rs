@@ -132,14 +132,24 @@ impl json::Notice {
                 .is_none()
                 .then(|| figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect()),
             power: power.map(|power| json::Drawn {
-                state: if *news == (News::PowerAbove { recovered: true }) { "recovered" } else { "above" }.into(),
-                mean_watts: rounded(power.mean.get(), DECIMALS),
+                state: host_state(news).into(),
+                mean_watts: share(power.mean.map(Watts::get)),
                 peak_watts: share(power.peak.map(Watts::get)),
-                limit_watts: power.limit.get(),
+                limit_watts: power.limit.map(Watts::get),
             }),
             labels: subject.labels.clone(),
             links: json::Links { runbook: subject.runbook.clone() },
         }
+    }
+}
+
+/// What became of the host.
+fn host_state(news: &News) -> &'static str {
+    match news {
+        News::PowerAbove { recovered: true } => "recovered",
+        News::LowPower { on: true } => "entered",
+        News::LowPower { on: false } => "left",
+        _ => "above",
     }
 }
 
@@ -274,6 +284,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::alerts::Drawn;
     use crate::report::example;
 
     fn as_value(answer: impl serde::Serialize) -> Value {
@@ -419,6 +430,20 @@ mod tests {
             "because": "somebody ran `burnwatch notify test`: nothing happened",
             "budget": {"consumed": 1.0046, "remaining": -0.0046}, "burn": {"1h": 1.5, "6h": 0.9},
             "labels": {"tier": "1"}, "links": {"runbook": "https://wiki.example.com/checkout"},
+        });
+        assert_eq!(as_value(json::Notice::of(&notice)), expected);
+    }
+
+    #[test]
+    fn a_notice_of_the_host_has_power_in_place_of_a_budget() {
+        let watts = |watts| Watts::new(watts).unwrap();
+        let power = Drawn { mean: Some(watts(231.0)), peak: None, limit: Some(watts(200.0)) };
+        let news = News::PowerAbove { recovered: true };
+        let notice = Notice::of_host("here", news, example::noon(), "why".into(), power);
+        let expected = json!({
+            "version": 1, "id": notice.id, "kind": "power_above", "at": "2026-11-20T12:00:00Z", "service": null, "slo": null,
+            "because": "why", "labels": {"host": "here"}, "links": {},
+            "power": {"state": "recovered", "mean_watts": 231.0, "peak_watts": null, "limit_watts": 200.0},
         });
         assert_eq!(as_value(json::Notice::of(&notice)), expected);
     }

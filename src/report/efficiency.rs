@@ -21,7 +21,9 @@ pub fn charges(energy: &energy::Energy) -> Vec<MetricFamily> {
     let charges = || energy.charges.iter().flat_map(|charges| &charges.services);
     let joules = |charge: &Charge| counter(&[("service", &charge.service)], charge.energy.as_joules());
     let grams = |charge: &Charge| {
-        let of = |scope, grams: Option<Grams>| Some(counter(&[("service", &charge.service), ("scope", scope)], grams?.get()));
+        let of = |scope, grams: Option<Grams>| {
+            Some(counter(&[("service", &charge.service), ("scope", scope)], grams?.get()))
+        };
         let scopes = [of("operational", charge.carbon.operational), of("embodied", charge.carbon.embodied)];
         scopes.into_iter().flatten().collect::<Vec<_>>()
     };
@@ -53,7 +55,11 @@ pub fn charges(energy: &energy::Energy) -> Vec<MetricFamily> {
     if let Some(charges) = &energy.charges {
         let single = |name, help, joules| single(name, help, MetricType::COUNTER, joules);
         let (idle, others) = (charges.idle.as_joules(), charges.unattributed.as_joules());
-        families.push(single(names::IDLE_ENERGY, "Energy that the host had spent doing nothing, since the start.", idle));
+        families.push(single(
+            names::IDLE_ENERGY,
+            "Energy that the host had spent doing nothing, since the start.",
+            idle,
+        ));
         let help = "Energy since the start that is neither idle nor any service's.";
         families.push(single(names::UNATTRIBUTED_ENERGY, help, others));
     }

@@ -208,7 +208,7 @@ pub struct Notice {
     pub version: u32,
     /// The same however often it is sent, and from every daemon that watches the same SLO.
     pub id: String,
-    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn`, `no_data` or `power_above`.
+    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn`, `no_data`, `power_above` or `low_power`.
     pub kind: String,
     pub at: String,
     pub service: Option<String>,
@@ -237,11 +237,11 @@ pub struct Notice {
 /// What the host drew over a minute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Drawn {
-    /// `above` or `recovered`.
+    /// `above` or `recovered`, of low-power mode `entered` or `left`.
     pub state: String,
-    pub mean_watts: f64,
+    pub mean_watts: Option<f64>,
     pub peak_watts: Option<f64>,
-    pub limit_watts: f64,
+    pub limit_watts: Option<f64>,
 }
 
 /// What became of an alert.

@@ -2,9 +2,11 @@
 //! Never knows a meter.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alerts::{Drawn, News, Notice};
 use crate::energy::{Bill, LowPower, Wish, low_power};
 use crate::ledger::{Answered, Ledger, Starts};
 use crate::plan::{Metered, Plan, Question, Sample, Series};
@@ -132,10 +134,25 @@ impl Energy {
         self.bills.drain(..surplus);
     }
 
-    /// The verdict on low-power mode.
-    pub fn judge(&mut self, plan: &Plan, wish: Option<Wish>, now: Timestamp) {
-        let rule = plan.pace.metering.low_power.as_ref();
-        self.kept.low_power = low_power(&self.kept.low_power, rule, &self.bills, wish, now);
+    /// The verdict on low-power mode; what is to be told of it where it changed.
+    pub fn judge(&mut self, plan: &Plan, wish: Option<Wish>, now: Timestamp) -> Option<Notice> {
+        let metering = &plan.pace.metering;
+        let rule = metering.low_power.as_ref();
+        let after = low_power(&self.kept.low_power, rule, &self.bills, wish, now);
+        let before = mem::replace(&mut self.kept.low_power, after);
+        let (on, mode) = (self.kept.low_power.is_on(), &self.kept.low_power);
+        let because = match (before.cause, mode.cause) {
+            (None, Some(cause)) => cause.to_string(),
+            (Some(cause), None) => format!("no longer so: {cause}"),
+            (Some(_), Some(_)) | (None, None) => return None,
+        };
+        let minute = self.bills.back().map(|bill| bill.minute);
+        let power = Drawn {
+            mean: minute.and_then(|minute| minute.mean),
+            peak: minute.and_then(|minute| minute.peak),
+            limit: rule.and_then(|rule| rule.above),
+        };
+        Some(Notice::of_host(&metering.host, News::LowPower { on }, now, because, power))
     }
 
     /// Looks at each service as of the last minute.
@@ -235,17 +252,23 @@ impl Energy {
 impl State {
     /// Takes up the minutes of energy that ended, books what SLOs make of them, and judges low-power mode. To be called
     /// when the requests up to `now` are booked.
-    pub fn measure(&mut self, plan: &Plan, bills: Vec<Bill>, wish: Option<Wish>, now: Timestamp) -> Entry {
+    pub fn measure(
+        &mut self,
+        plan: &Plan,
+        bills: Vec<Bill>,
+        wish: Option<Wish>,
+        now: Timestamp,
+    ) -> (Entry, Option<Notice>) {
         let before = self.energy.kept.clone();
         self.energy.take(bills);
         let answers = self.energy.answers(plan, &self.ledger, now);
         let booked = self.ledger.book(plan, &answers, &Starts::new(), now);
         self.remember(booked.odd, booked.problems, now);
         self.energy.look(plan, &self.ledger, now);
-        self.energy.judge(plan, wish, now);
+        let notice = self.energy.judge(plan, wish, now);
         // Totals are plain data: they always become JSON.
         let energy = (self.energy.kept != before).then(|| serde_json::to_string(&self.energy.kept).unwrap_or_default());
-        Entry { ledger: booked.changed, energy, ..Entry::default() }
+        (Entry { ledger: booked.changed, energy, ..Entry::default() }, notice)
     }
 
     /// How far one instant that is evaluated lies from the next: in low-power mode only every fourth is, while no budget
@@ -256,7 +279,8 @@ impl State {
 
     /// Whether less is to be done than could be.
     pub fn is_saving(&self) -> bool {
-        let burns = |standing: &Standing| standing.burns.iter().any(|(_, burn)| burn.is_some_and(|burn| burn.get() > 1.0));
+        let burns =
+            |standing: &Standing| standing.burns.iter().any(|(_, burn)| burn.is_some_and(|burn| burn.get() > 1.0));
         self.energy.kept.low_power.is_on() && !self.standings.iter().any(burns)
     }
 }

@@ -106,11 +106,13 @@ pub fn tick(mut state: State, plan: &Plan, seen: Seen, now: Timestamp) -> (State
     entry.ledger.join(booked.changed);
     state.remember(booked.odd, booked.problems, now);
     let minutes: Vec<Minute> = seen.bills.iter().map(|bill| bill.minute).collect();
-    entry.join(state.measure(plan, seen.bills, seen.wish, now));
+    let (measured, low_power) = state.measure(plan, seen.bills, seen.wish, now);
+    entry.join(measured);
     entry.ledger.join(state.ledger.thin(plan, now));
     state.latencies.book(plan, seen.distributions, now);
     let mut notices = judging::judge(&mut state, plan, &mut entry, now);
     notices.extend(power::judge(&mut state, plan, &minutes, &mut entry));
+    notices.extend(low_power);
     state.forget_remarks(now);
     let mut effects = vec![Effect::Keep(entry)];
     effects.extend(notices.into_iter().map(|notice| Effect::Notify(Box::new(notice))));

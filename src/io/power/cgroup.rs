@@ -46,8 +46,7 @@ struct Cgroup {
 
 impl Cgroups {
     pub fn open(config: &Config) -> Cgroups {
-        let cgroup =
-            |service: &Service| Cgroup { service: service.clone(), stat: None, searched: None, unread: None };
+        let cgroup = |service: &Service| Cgroup { service: service.clone(), stat: None, searched: None, unread: None };
         Cgroups {
             procfs: config.procfs.clone(),
             root: config.sysfs.join(ROOT),
@@ -189,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_unit_is_found_wherever_it_runs() {
-        for path in ["shop.service", "system.slice/shop.service", "user.slice/u-1.slice/u@1.service/app.slice/shop.service"]
+        for path in
+            ["shop.service", "system.slice/shop.service", "user.slice/u-1.slice/u@1.service/app.slice/shop.service"]
         {
             let dir = tempfile::tempdir().unwrap();
             run(dir.path(), path, 1_234);

@@ -106,8 +106,13 @@ impl Config {
 
     /// Above what somebody is told, and of which host that is; one that does not say its name has none.
     pub fn limit(&self) -> Option<Limit> {
-        let host = || fs::read_to_string(self.procfs.join("sys/kernel/hostname")).unwrap_or_default();
-        self.warn_above.map(|watts| Limit { watts, host: host().trim().into() })
+        self.warn_above.map(|watts| Limit { watts, host: self.host() })
+    }
+
+    /// What the host calls itself; empty where it does not say.
+    pub fn host(&self) -> Box<str> {
+        let name = fs::read_to_string(self.procfs.join("sys/kernel/hostname")).unwrap_or_default();
+        name.trim().into()
     }
 }
 
@@ -220,5 +225,46 @@ fn body(meter: Meter, config: &Config) -> Option<Box<dyn Body>> {
     match meter {
         Meter::Ioreport => Some(Box::new(ioreport::Ioreport::open(config))),
         Meter::Rapl | Meter::Hwmon | Meter::Battery | Meter::Nvml | Meter::Estimate => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::yaml;
+
+    fn read(text: &str) -> Result<Config, Vec<String>> {
+        let (documents, mut problems) = yaml::documents("burnwatch.yaml", text);
+        let config = Config::read(&documents[0], &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(problems.iter().map(Problem::to_string).collect()) }
+    }
+
+    #[test]
+    fn a_section_says_what_is_measured_and_the_rest_has_its_default() {
+        let config = read("{ every: 2s, meters: [rapl, estimate], idle_watts: 20, warn_above: 200W }").unwrap();
+        let expected = Config {
+            is_asked_for: true,
+            every: Span::seconds(2),
+            meters: Some(vec![Meter::Rapl, Meter::Estimate]),
+            idle: Watts::new(20.0),
+            warn_above: Watts::new(200.0),
+            ..Config::default()
+        };
+        assert_eq!(config, expected);
+        assert_eq!(read("{ meters: auto }").unwrap(), Config { is_asked_for: true, ..Config::default() });
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_what_to_write() {
+        let check = |text: &str, expected: &str| assert_eq!(read(text).unwrap_err(), [expected], "{text}");
+        let meters = "write auto, or a list of rapl, ioreport, hwmon, battery, nvml, estimate";
+        check("every: 1m", "burnwatch.yaml:1:1: every 1m is not from 100ms to 10s; write 1s");
+        check("meters: [raple]", &format!("burnwatch.yaml:1:10: \"raple\" is no meter; {meters}"));
+        check("meters: all", &format!("burnwatch.yaml:1:9: \"meters\" is no list of meters; {meters}"));
+        check(
+            "warn_above: 200A",
+            "burnwatch.yaml:1:13: \"200A\" is not a power above 0; write watts such as 200W, 0.5W or 1.2kW",
+        );
     }
 }

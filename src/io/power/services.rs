@@ -164,7 +164,10 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_a_service() {
-        check("{}", "f:1:1: nothing says what shop is charged for; write unit: shop.service, cgroup: /path, or share: 10%");
+        check(
+            "{}",
+            "f:1:1: nothing says what shop is charged for; write unit: shop.service, cgroup: /path, or share: 10%",
+        );
         check(
             "{ unit: a.service, share: 5% }",
             "f:1:1: shop is charged in two ways; keep one of unit, cgroup and share",

@@ -198,7 +198,14 @@ async fn low_power_mode_is_wished_for_where_power_is_measured() {
     assert_eq!(heard.try_recv(), Ok(Wish { on: true, until: None }));
     assert_eq!(wish(&measuring, r#"{"on":false,"for":"1h"}"#).await.0, 202);
     assert!(heard.try_recv().is_ok_and(|wish| !wish.on && wish.until.is_some()));
-    for body in ["", "on", r#"{"on":1}"#, r#"{"on":true,"fro":"1h"}"#, r#"{"on":true,"for":"1"}"#, r#"{"on":true,"for":"900d"}"#] {
+    for body in [
+        "",
+        "on",
+        r#"{"on":1}"#,
+        r#"{"on":true,"fro":"1h"}"#,
+        r#"{"on":true,"for":"1"}"#,
+        r#"{"on":true,"for":"900d"}"#,
+    ] {
         let (status, answer) = wish(&measuring, body).await;
         let says = answer["error"]["message"].as_str().unwrap().ends_with(r#"; write {"on":true,"for":"1h"}"#);
         assert!(status == 400 && says, "{body}: {answer}");

@@ -100,7 +100,10 @@ fn cost(slos: &str) -> (World, PerRequest) {
 #[test]
 fn a_request_costs_the_energy_of_five_minutes_by_the_requests_of_the_same() {
     let (world, cost) = cost(&format!("{}{COST}", SLO.replace("WINDOW", "30d")));
-    assert_eq!(cost, PerRequest { over: Span::minutes(5), requests: 30_000.0, joules: 15_000.0, grams: Grams::new(0.03) });
+    assert_eq!(
+        cost,
+        PerRequest { over: Span::minutes(5), requests: 30_000.0, joules: 15_000.0, grams: Grams::new(0.03) }
+    );
     assert_eq!((cost.joules(), cost.per_watthour(), cost.grams()), (Some(0.5), Some(7_200.0), Some(0.000_001)));
     assert_eq!(world.judged("host"), [Some((9.0, 0.0)), Some((9.0, 0.0)), Some((0.0, 0.0))]);
 }
@@ -167,4 +170,3 @@ fn while_a_budget_burns_every_instant_is_evaluated() {
     let within = saving.instants.iter().filter(|instant| (opened..resolved).contains(*instant)).count();
     assert_eq!(within as i64, (resolved - opened) / 30);
 }
-
