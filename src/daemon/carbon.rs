@@ -170,7 +170,11 @@ fn grams(values: &[f64]) -> Result<Grams, Problem> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::io::prometheus;
     use crate::yaml::documents;
 
     fn read(text: &str) -> (Carbon, Vec<String>) {
@@ -201,7 +205,8 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        check("country: SWD", "f:1:10: country \"SWD\" is not known; write one such as SWE (Sweden)");
+        let near = "SSD (South Sudan), SWE (Sweden), SWZ (Eswatini)";
+        check("country: SWD", &format!("f:1:10: country \"SWD\" is not known; write one such as {near}"));
         check(
             "{ country: SWE, grams_per_kwh: 5 }",
             "f:1:1: what a kilowatt hour costs is said in several ways; keep one of country, grams_per_kwh and expression",
@@ -221,5 +226,45 @@ mod tests {
         for values in [&[][..], &[1.0, 2.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]] {
             assert!(grams(values).is_err(), "{values:?}");
         }
+    }
+
+    /// A source that answers each question in turn with one of these.
+    async fn source(results: &'static [&'static str]) -> Prometheus {
+        // Only the first one stays; another test may have been quicker.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = prometheus::Config::default();
+        config.http.url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            for result in results {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !String::from_utf8_lossy(&request).contains("query=") {
+                    let mut piece = [0; 4_096];
+                    let length = stream.read(&mut piece).await.unwrap();
+                    request.extend_from_slice(&piece[..length]);
+                }
+                let body = format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{result}]}}}}"#);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.write_all((head + &body).as_bytes()).await.unwrap();
+            }
+        });
+        Prometheus::build(&config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_the_source_tells_holds_until_it_tells_nothing() {
+        let prometheus = source(&[r#"{"metric":{},"value":[1,"45"]}"#, ""]).await;
+        let (known, current) = watch::channel(Known::default());
+        let asking = Asking { prometheus, expression: "max(grid)".into(), known };
+        let told = || current.borrow().footprint.intensity.clone().map(|intensity| intensity.per_kwh.get());
+        asking.ask().await;
+        assert_eq!((told(), &current.borrow().problem), (Some(45.0), &None));
+        asking.ask().await;
+        assert_eq!((told(), current.borrow().problem.as_ref().map(|problem| problem.code)), (None, Some("intensity")));
+        // And nobody listens any more.
+        asking.ask().await;
+        assert_eq!(told(), None);
+        assert!(current.borrow().problem.is_some());
     }
 }

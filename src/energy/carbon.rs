@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(without, ["CAF"]);
         let figure = |code| Country::of(code).map(|(country, grams)| (country.name, country.year, grams));
         assert_eq!(figure("SWE"), Ok(("Sweden", 2023, 40.695)));
-        assert_eq!(figure("POL"), Ok(("Poland", 2023, 661.93)));
+        assert_eq!(figure("POL"), Ok(("Poland", 2023, 661.926)));
     }
 
     #[test]
@@ -200,7 +200,10 @@ mod tests {
         check("SWD", "country \"SWD\" is not known; write one such as SSD (South Sudan), SWE (Sweden), SWZ (Eswatini)");
         check("Sweden", "country \"Sweden\" is not known; write one such as SWE (Sweden)");
         check("germny", "country \"germny\" is not known; write one such as DEU (Germany)");
-        check("swe", "country \"swe\" is not known; write one such as SWE (Sweden), SWZ (Eswatini)");
+        check(
+            "swe",
+            "country \"swe\" is not known; write one such as SWE (Sweden), SLE (Sierra Leone), SWZ (Eswatini), ZWE (Zimbabwe)",
+        );
         check("Korea", "country \"Korea\" is not known; write one such as KOR (South Korea), PRK (North Korea)");
         let anything = "write an ISO 3166-1 code of three letters, such as SWE, or grams_per_kwh: ...";
         check("Atlantis-on-Sea", &format!("country \"Atlantis-on-Sea\" is not known; {anything}"));

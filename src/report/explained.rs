@@ -22,8 +22,12 @@ pub fn explained(plan: &Plan, index: usize, cost: Option<Cost>) -> String {
         text.prose(format!("owned by {owner}"));
     }
     text.title("Asked of the source");
-    let queries: Vec<&Query> =
-        plan.queries.iter().filter(|query| query.routes.iter().any(|route| route.slo == index)).collect();
+    let queries: Vec<&Query> = plan
+        .queries
+        .iter()
+        .filter(|query| query.routes.iter().any(|route| route.slo == index))
+        .filter(|query| !query.is_own())
+        .collect();
     queries.iter().for_each(|query| text.query(plan, query));
     if queries.is_empty() {
         text.prose("nothing");
@@ -87,10 +91,7 @@ impl Text {
                 asks.iter().for_each(|ask| self.line(INDENT, ask));
                 self.wrapped(INDENT * 2, format!("at the end of every {every}"));
             }
-            Question::Own { reading, every } => {
-                self.line(INDENT, reading);
-                self.wrapped(INDENT * 2, format!("read here, at the end of every {every}"));
-            }
+            Question::Own { .. } => {}
         }
     }
 

@@ -114,6 +114,10 @@ impl Daemon {
         format!("127.0.0.1:{}", self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The file of its ledger.
     pub fn ledger(&self) -> &Path {
         &self.ledger
