@@ -30,6 +30,6 @@ mod step;
 
 pub use alert::{Alert, Alerts, State};
 pub use because::{Because, Exceeded};
-pub use notice::{Figures, Kind, News, Notice, Subject};
+pub use notice::{Drawn, Figures, Kind, News, Notice, Subject};
 pub use spending::{PARTIAL, Passed, Spent};
 pub use step::{Burning, Change, What, step};

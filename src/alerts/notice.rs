@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::alerts::{Change, What};
 use crate::budget::Severity;
-use crate::units::{SloId, Span, Timestamp};
+use crate::units::{SloId, Span, Timestamp, Watts};
 
 /// How many bytes of the digest make an id.
 const ID_BYTES: usize = 16;
@@ -35,6 +35,10 @@ pub enum News {
     NoData {
         released: Option<Severity>,
     },
+    /// The host drew more than it should for a minute, or has recovered from that.
+    PowerAbove {
+        recovered: bool,
+    },
 }
 
 /// The kinds of news, as people choose among them.
@@ -45,11 +49,18 @@ pub enum Kind {
     BudgetRecovered,
     Burn,
     NoData,
+    PowerAbove,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] =
-        [Kind::BudgetConsumed, Kind::BudgetExhausted, Kind::BudgetRecovered, Kind::Burn, Kind::NoData];
+    pub const ALL: [Kind; 6] = [
+        Kind::BudgetConsumed,
+        Kind::BudgetExhausted,
+        Kind::BudgetRecovered,
+        Kind::Burn,
+        Kind::NoData,
+        Kind::PowerAbove,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -58,13 +69,14 @@ impl Kind {
             Kind::BudgetRecovered => "budget_recovered",
             Kind::Burn => "burn",
             Kind::NoData => "no_data",
+            Kind::PowerAbove => "power_above",
         }
     }
 
     /// Whether rule files alert it too.
     pub fn is_in_rules(self) -> bool {
         match self {
-            Kind::BudgetConsumed | Kind::BudgetExhausted | Kind::BudgetRecovered => false,
+            Kind::BudgetConsumed | Kind::BudgetExhausted | Kind::BudgetRecovered | Kind::PowerAbove => false,
             Kind::Burn | Kind::NoData => true,
         }
     }
@@ -87,6 +99,7 @@ impl News {
             News::BudgetRecovered => Kind::BudgetRecovered,
             News::Burn { .. } => Kind::Burn,
             News::NoData { .. } => Kind::NoData,
+            News::PowerAbove { .. } => Kind::PowerAbove,
         }
     }
 
@@ -97,6 +110,7 @@ impl News {
             News::BudgetExhausted | News::BudgetRecovered | News::NoData { released: None } => String::new(),
             News::Burn { severity, what, .. } => format!("{severity} {}", what.name()),
             News::NoData { released: Some(severity) } => severity.to_string(),
+            News::PowerAbove { recovered } => recovered.to_string(),
         }
     }
 }
@@ -111,6 +125,8 @@ impl fmt::Display for News {
             News::Burn { severity, what, .. } => write!(f, "{severity} {}", what.name()),
             News::NoData { released: None } => write!(f, "no data"),
             News::NoData { released: Some(severity) } => write!(f, "no data, {severity} released"),
+            News::PowerAbove { recovered: false } => write!(f, "power above its limit"),
+            News::PowerAbove { recovered: true } => write!(f, "power below its limit again"),
         }
     }
 }
@@ -123,8 +139,20 @@ pub struct Notice {
     pub news: News,
     pub at: Timestamp,
     pub because: String,
+    /// Empty but for its labels where it is about the host.
     pub subject: Subject,
     pub figures: Figures,
+    /// Only of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Drawn>,
+}
+
+/// What the host drew over a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    pub mean: Watts,
+    pub peak: Option<Watts>,
+    pub limit: Watts,
 }
 
 /// The SLO that a notice is about, as it was declared.
@@ -158,8 +186,23 @@ pub struct Figures {
 
 impl Notice {
     pub fn new(news: News, at: Timestamp, because: String, subject: Subject, figures: Figures) -> Notice {
-        let id = id(&SloId::new(&*subject.service, &*subject.slo), &news, at);
-        Notice { id, news, at, because, subject, figures }
+        let id = id(&SloId::new(&*subject.service, &*subject.slo).to_string(), &news, at);
+        Notice { id, news, at, because, subject, figures, power: None }
+    }
+
+    /// One about the host of this name, which is its label `host`.
+    pub fn of_host(host: &str, news: News, at: Timestamp, because: String, power: Drawn) -> Notice {
+        let id = id(host, &news, at);
+        let subject = Subject { labels: [("host".to_string(), host.to_string())].into(), ..Subject::default() };
+        Notice { id, news, at, because, subject, figures: Figures::default(), power: Some(power) }
+    }
+
+    /// Whom it is about: `checkout/availability`, or the host's name.
+    pub fn whom(&self) -> String {
+        match self.power {
+            Some(_) => self.label("host").to_string(),
+            None => format!("{}/{}", self.subject.service, self.subject.slo),
+        }
     }
 
     /// One that says what it is, to try a channel with.
@@ -199,11 +242,11 @@ impl Notice {
 impl fmt::Display for Notice {
     /// `checkout/availability: error budget exhausted: consumed 100.5 % ...`
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}/{}: {}: {}", self.subject.service, self.subject.slo, self.news, self.because)
+        write!(f, "{}: {}: {}", self.whom(), self.news, self.because)
     }
 }
 
-fn id(subject: &SloId, news: &News, at: Timestamp) -> String {
+fn id(subject: &str, news: &News, at: Timestamp) -> String {
     let told = format!("{subject}\n{}\n{}\n{}", news.kind().name(), news.detail(), at.as_millis());
     Sha256::digest(told)[..ID_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
 }

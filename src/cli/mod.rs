@@ -5,6 +5,7 @@ mod check;
 mod generate;
 mod status;
 mod notify;
+mod power;
 mod demo;
 mod completions;
 mod man;
@@ -69,6 +70,9 @@ enum Command {
     /// Ask a running daemon how every SLO stands, the worst first
     #[command(after_help = status::EXAMPLES)]
     Status(status::Flags),
+    /// Say what the host draws, which meters tell it, and why others cannot be read
+    #[command(after_help = power::EXAMPLES)]
+    Power(power::Flags),
     /// Try the channels by which notices leave
     #[command(after_help = notify::EXAMPLES)]
     Notify {
@@ -135,6 +139,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             generate::generate(common.overrides(Paths { paths }), kind, &flags, quiet).await
         }
         Command::Status(flags) => status::status(&config(common.overrides(Paths::default()))?, &flags).await,
+        Command::Power(flags) => power::power(&config(common.overrides(Paths::default()))?, &flags).await,
         Command::Notify { action } => notify::notify(&config(common.overrides(Paths::default()))?, &action).await,
         Command::Demo => demo::demo(common.overrides(Paths::default()), quiet).await,
         Command::Completions { shell } => completions::completions(shell),
@@ -190,6 +195,7 @@ mod tests {
             Command::Run { paths } | Command::Check { paths, .. } => args.common.overrides(paths),
             Command::Generate { .. }
             | Command::Status(_)
+            | Command::Power(_)
             | Command::Notify { .. }
             | Command::Demo
             | Command::Completions { .. }

@@ -178,6 +178,7 @@ impl Config {
         }
         if let Some(power) = fields.take("power") {
             config.power = power::Config::read(power, fields.problems);
+            config.pace.power_limit = config.power.limit();
         }
         if let Some(web) = fields.take("web") {
             config.web = web::Config::read(web, fields.problems);

@@ -13,6 +13,7 @@ use crate::alerts::Notice;
 use crate::daemon::backfill::{Desk, Read, Wanted};
 use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
+use crate::daemon::measure::Power;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
@@ -57,6 +58,8 @@ pub struct Evaluation {
     untold: Vec<Notice>,
     /// Where notices are handed over once they are written.
     counter: Counter,
+    /// What is heard of the meters.
+    power: Power,
     problems: Problems,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
@@ -73,6 +76,7 @@ pub struct Parts {
     pub store: Store,
     pub desk: Desk,
     pub counter: Counter,
+    pub power: Power,
     pub problems: Problems,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
@@ -80,7 +84,8 @@ pub struct Parts {
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, pace, delay, state, source, store, desk, counter, problems, gauges, published } = parts;
+        let Parts { slos, pace, delay, state, source, store, desk, counter, power, problems, gauges, published } =
+            parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -102,6 +107,7 @@ impl Evaluation {
             pending,
             untold: Vec::new(),
             counter,
+            power,
             problems,
             gauges,
             published,
@@ -237,7 +243,7 @@ impl Evaluation {
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
         self.progressed = pieces.iter().any(|piece| piece.answer.is_ok());
-        Seen { pieces, starts, distributions: self.distributions(instant).await }
+        Seen { pieces, starts, distributions: self.distributions(instant).await, minutes: Vec::new() }
     }
 
     /// Reads whole histograms when it is time: after the counts, for which nothing else has to wait.
@@ -262,7 +268,8 @@ impl Evaluation {
     }
 
     /// One tick: count, judge, write, show, tell.
-    async fn step(&mut self, seen: Seen, instant: Timestamp) {
+    async fn step(&mut self, mut seen: Seen, instant: Timestamp) {
+        seen.minutes = self.power.minutes();
         let state = mem::take(&mut self.state);
         let (state, effects) = tick::tick(state, &self.plan, seen, instant);
         self.state = state;
@@ -306,9 +313,12 @@ impl Evaluation {
     fn publish(&mut self, instant: Timestamp) {
         self.problems.replace(Origin::Past, self.state.notes_on_the_past(), instant);
         self.problems.replace(Origin::Samples, self.state.remarks.keys().cloned(), instant);
+        let (problems, power) = self.power.found();
+        self.problems.replace(Origin::Power, problems, instant);
         let problems = self.problems.listed();
         let mut shown = snapshot(&self.state, instant, problems, self.source_check.clone(), self.ledger_check.clone());
         shown.checks.notify = self.counter.check();
+        shown.checks.power = power;
         self.published.store(Arc::new(shown));
     }
 }
@@ -339,6 +349,7 @@ mod tests {
             store,
             desk: Backfill::build(&config, &registry).unwrap().1,
             counter: Counter::default(),
+            power: crate::daemon::measure::build(&config.power).1,
             problems: Problems::default(),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),

@@ -6,6 +6,7 @@ mod deliver;
 mod evaluate;
 mod gauges;
 mod inquiry;
+mod measure;
 mod problems;
 mod renew;
 mod source;
@@ -25,6 +26,7 @@ use crate::daemon::backfill::Backfill;
 use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
+use crate::daemon::measure::Measurement;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::source::{Source, Watch};
 use crate::io::store::{Contents, Store};
@@ -44,6 +46,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
+    measurement: Measurement,
     watches: Vec<Watch>,
     post: Post,
     listener: web::Listener,
@@ -88,7 +91,8 @@ impl Daemon {
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let site = web::Site::new(published.clone(), post.record.clone(), registry)?;
+        let (measurement, power) = measure::build(&config.power);
+        let site = web::Site::new(published.clone(), post.record.clone(), power.published(), registry)?;
         tracing::info!(
             slos = slos.len(),
             source = %config.source,
@@ -106,11 +110,12 @@ impl Daemon {
             store,
             desk,
             counter: post.counter(),
+            power,
             problems,
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, backfill, watches, post, listener, site, published })
+        Ok(Daemon { evaluation, backfill, measurement, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -125,7 +130,7 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, watches, post, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, measurement, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -133,6 +138,7 @@ impl Daemon {
         }
         post.start(&mut loops, &stop);
         loops.spawn(evaluation.run(stop.clone()));
+        loops.spawn(measurement.run(stop.clone()));
         if let Some(backfill) = backfill {
             loops.spawn(backfill.run(stop.clone()));
         }

@@ -23,6 +23,8 @@ pub enum Origin {
     Past,
     /// Channels that cannot be used.
     Notify,
+    /// Meters that cannot be read.
+    Power,
 }
 
 /// The problems of every origin.

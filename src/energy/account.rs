@@ -191,8 +191,8 @@ impl Account {
     }
 
     fn part(&self, key: &Key, part: &Part) -> Option<PartState> {
-        let zone = self.teller(key).filter(|_| part.is_there)?;
-        let is_told = !part.is_silent && !part.is_mirrored;
+        let zone = self.teller(key).filter(|_| part.is_there && !part.is_mirrored)?;
+        let is_told = !part.is_silent;
         Some(PartState {
             role: key.role.clone(),
             meter: zone.meter,

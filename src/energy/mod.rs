@@ -19,6 +19,7 @@ mod account;
 pub mod chips;
 pub mod estimate;
 pub mod ioreport;
+mod limit;
 mod minute;
 mod mirror;
 mod part;
@@ -27,6 +28,7 @@ mod statement;
 mod track;
 
 pub use account::{Account, Interval, Step};
+pub use limit::Limit;
 pub use minute::Minute;
 pub use reading::{Meter, Method, Reading, Readings, Reason, Role, Said, Silent, Zone};
 pub use statement::{Basis, Host, MeterState, Oddities, PartState, Statement, ZoneState};

@@ -60,7 +60,7 @@ pub enum Role {
         socket: u32,
         die: Option<u32>,
     },
-    /// The memory of a socket, which is no part of its package.
+    /// The memory of a package, which is no part of it.
     Dram {
         socket: u32,
         die: Option<u32>,
@@ -139,6 +139,14 @@ impl Meter {
             Meter::Estimate => "estimate",
         }
     }
+
+    /// What it calls the whole platform.
+    pub fn platform(self) -> &'static str {
+        match self {
+            Meter::Rapl => "psys",
+            other => other.name(),
+        }
+    }
 }
 
 impl Method {
@@ -164,6 +172,16 @@ impl Reason {
     }
 }
 
+impl fmt::Display for Silent {
+    /// What is wrong, and what to do.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.remedy.is_empty() {
+            true => write!(f, "{}", self.what),
+            false => write!(f, "{}; {}", self.what, self.remedy),
+        }
+    }
+}
+
 impl Zone {
     /// As people call it: `package-0`, `dram-0-die-1`, `psys`.
     pub fn name(&self) -> String {
@@ -176,17 +194,9 @@ impl Zone {
             Role::Dram { socket, die } => numbered("dram", *socket, *die),
             Role::Core { socket, die } => numbered("core", *socket, *die),
             Role::Uncore { socket, die } => numbered("uncore", *socket, *die),
-            Role::Platform { id: 0 } => self.platform().to_string(),
-            Role::Platform { id } => numbered(self.platform(), *id, None),
+            Role::Platform { id: 0 } => self.meter.platform().to_string(),
+            Role::Platform { id } => numbered(self.meter.platform(), *id, None),
             Role::Gpu { gpu } => format!("gpu-{gpu}"),
-        }
-    }
-
-    /// Which meter of the whole platform it is, as `burnwatch_platform_energy_joules_total` says it.
-    pub fn platform(&self) -> &'static str {
-        match self.meter {
-            Meter::Rapl => "psys",
-            other => other.name(),
         }
     }
 }

@@ -42,14 +42,24 @@ pub enum Basis {
     Estimate,
 }
 
-/// One thing that is metered.
+impl Basis {
+    pub fn name(self) -> &'static str {
+        match self {
+            Basis::Components => "components",
+            Basis::Platform => "platform",
+            Basis::Estimate => "estimate",
+        }
+    }
+}
+
+/// One thing that is metered; a die that only mirrors another is none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartState {
     pub role: Role,
     /// Of the zone that tells it.
     pub meter: Meter,
     pub method: Method,
-    /// Since the first reading; `None` while nothing tells it. A die that only mirrors another has none.
+    /// Since the first reading; `None` while nothing tells it.
     pub energy: Option<Microjoules>,
     /// At the last reading.
     pub watts: Option<Watts>,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::budget::{Rows, rows};
+use crate::energy::Limit;
 use crate::plan::bounds::{bounds_pattern, missing_bound};
 use crate::plan::distribution::{Distribution, distributions};
 use crate::plan::query::{Part, Query, Question, Reading, Route};
@@ -31,6 +32,8 @@ pub struct Pace {
     pub is_scraping: bool,
     /// How often histograms are read whole, for the quantiles of latencies; `None`: never.
     pub latency_quantiles: Option<Span>,
+    /// Above what power somebody is told; `None`: none.
+    pub power_limit: Option<Limit>,
 }
 
 impl Pace {
@@ -44,6 +47,7 @@ impl Pace {
         max_series: 100_000,
         is_scraping: false,
         latency_quantiles: Some(Span::minutes(5)),
+        power_limit: None,
     };
 
     /// How long a total may have no sample before its time counts as unmeasured: five minutes, or what is said.

@@ -10,7 +10,7 @@ use crate::report::json::{self, Count, Length};
 use crate::report::number::{DECIMALS, FINE, rounded};
 use crate::report::snapshot::{Listed, Snapshot};
 use crate::tick::{Standing, Word};
-use crate::units::{About, BurnRate, Problem, SloId, Timestamp};
+use crate::units::{About, BurnRate, Problem, SloId, Timestamp, Watts};
 
 /// Which SLOs are asked for; the default is all.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,8 +83,8 @@ pub fn notifications(deliveries: &[Delivery]) -> json::Notifications {
         json::Notification {
             id: notice.id.clone(),
             kind: notice.news.kind().name().to_string(),
-            service: Some(notice.subject.service.clone()),
-            slo: Some(notice.subject.slo.clone()),
+            service: of_slo(notice, &notice.subject.service),
+            slo: of_slo(notice, &notice.subject.slo),
             channel: channel.to_string(),
             at: notice.at.to_string(),
             state: state.name().to_string(),
@@ -102,7 +102,7 @@ pub fn notifications(deliveries: &[Delivery]) -> json::Notifications {
 impl json::Notice {
     /// A notice as programs read it.
     pub fn of(notice: &Notice) -> json::Notice {
-        let Notice { id, news, at, because, subject, figures } = notice;
+        let Notice { id, news, at, because, subject, figures, power } = notice;
         let changed = |severity: budget::Severity, what: What| json::Changed {
             severity: severity.name().to_string(),
             state: what.name().to_string(),
@@ -113,8 +113,8 @@ impl json::Notice {
             id: id.clone(),
             kind: news.kind().name().to_string(),
             at: at.to_string(),
-            service: Some(subject.service.clone()),
-            slo: Some(subject.slo.clone()),
+            service: of_slo(notice, &subject.service),
+            slo: of_slo(notice, &subject.slo),
             because: because.clone(),
             threshold: match news {
                 News::BudgetConsumed { threshold } => Some(*threshold),
@@ -125,12 +125,27 @@ impl json::Notice {
                 News::NoData { released: Some(severity) } => Some(changed(*severity, What::Released)),
                 _ => None,
             },
-            budget: json::Spent { consumed: share(figures.consumed), remaining: share(figures.remaining) },
-            burn: figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect(),
+            budget: power
+                .is_none()
+                .then(|| json::Spent { consumed: share(figures.consumed), remaining: share(figures.remaining) }),
+            burn: power
+                .is_none()
+                .then(|| figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect()),
+            power: power.map(|power| json::Drawn {
+                state: if *news == (News::PowerAbove { recovered: true }) { "recovered" } else { "above" }.into(),
+                mean_watts: rounded(power.mean.get(), DECIMALS),
+                peak_watts: share(power.peak.map(Watts::get)),
+                limit_watts: power.limit.get(),
+            }),
             labels: subject.labels.clone(),
             links: json::Links { runbook: subject.runbook.clone() },
         }
     }
+}
+
+/// A word of the SLO that a notice is about; `None` where it is about the host.
+fn of_slo(notice: &Notice, word: &str) -> Option<String> {
+    notice.power.is_none().then(|| word.to_string())
 }
 
 /// How the daemon is.

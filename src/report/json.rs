@@ -208,7 +208,7 @@ pub struct Notice {
     pub version: u32,
     /// The same however often it is sent, and from every daemon that watches the same SLO.
     pub id: String,
-    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn` or `no_data`.
+    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn`, `no_data` or `power_above`.
     pub kind: String,
     pub at: String,
     pub service: Option<String>,
@@ -220,11 +220,28 @@ pub struct Notice {
     /// Only in `burn`, and in `no_data` where an alert was given up for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<Changed>,
-    pub budget: Spent,
-    #[schema(value_type = BTreeMap<String, Option<f64>>)]
-    pub burn: Burns,
+    /// Of an SLO.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Spent>,
+    /// Of an SLO.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, Option<f64>>>)]
+    pub burn: Option<Burns>,
+    /// Of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Drawn>,
     pub labels: BTreeMap<String, String>,
     pub links: Links,
+}
+
+/// What the host drew over a minute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Drawn {
+    /// `above` or `recovered`.
+    pub state: String,
+    pub mean_watts: f64,
+    pub peak_watts: Option<f64>,
+    pub limit_watts: f64,
 }
 
 /// What became of an alert.
@@ -273,6 +290,97 @@ pub struct Notification {
     pub next: Option<String>,
     /// What the channel last said; null before it was asked.
     pub answer: Option<String>,
+}
+
+/// `/api/v1/energy`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Energy {
+    /// When the meters were last read; null before.
+    pub as_of: Option<String>,
+    pub power: Power,
+    pub since_installation: SinceInstallation,
+    pub services: Vec<ServiceEnergy>,
+    pub meters: Vec<Meter>,
+}
+
+/// What the host draws.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Power {
+    pub now_watts: Option<f64>,
+    /// Over the last minute that ended.
+    pub mean_watts: Option<f64>,
+    /// The highest reading of that minute.
+    pub peak_watts: Option<f64>,
+    /// When it does nothing.
+    pub idle_watts: Option<f64>,
+    /// What these watts are made of: `components` (packages and memory), `platform` (a meter of the whole machine) or
+    /// `estimate`; null where nothing tells them.
+    pub basis: Option<String>,
+}
+
+/// Everything that was measured, also before the last start.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct SinceInstallation {
+    pub joules: Option<f64>,
+    pub grams: Option<f64>,
+}
+
+/// What one service spent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceEnergy {
+    pub service: String,
+    pub joules: Option<f64>,
+    pub requests: Option<Count>,
+    pub joules_per_request: Option<f64>,
+    pub requests_per_watthour: Option<f64>,
+    pub grams: Option<f64>,
+}
+
+/// A meter of the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Meter {
+    pub meter: String,
+    pub up: bool,
+    /// `counter`, `integrated` or `estimated`; null before it was heard.
+    pub method: Option<String>,
+    /// Why it, or a part of it, cannot be read, and what to do.
+    pub reason: Option<String>,
+}
+
+/// `burnwatch power --output json`: every zone of every meter, and what cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Meters {
+    pub power: Power,
+    pub meters: Vec<Meter>,
+    pub zones: Vec<Zone>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A part of the host that a meter tells by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Zone {
+    /// Such as `package-0`.
+    pub zone: String,
+    pub meter: String,
+    /// What the meter calls it.
+    pub id: String,
+    pub method: String,
+    pub watts: Option<f64>,
+    /// The id of the zone whose counter it repeats, so that it is not added again.
+    pub repeats: Option<String>,
+    /// Why it says nothing.
+    pub reason: Option<String>,
+}
+
+/// A meter or a zone that cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Unreadable {
+    pub meter: String,
+    pub zone: Option<String>,
+    /// `not_found`, `permission`, `io`, `parse`, `standstill` or `idle`.
+    pub reason: String,
+    pub what: String,
+    pub remedy: String,
 }
 
 /// `/health`.

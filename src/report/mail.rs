@@ -61,13 +61,18 @@ pub fn mail(notice: &Notice) -> Result<Mail, minijinja::Error> {
 
 /// Whom it is about and what happened, in one line.
 pub fn headline(notice: &Notice) -> String {
-    format!("{}/{}: {}", notice.subject.service, notice.subject.slo, notice.news)
+    format!("{}: {}", notice.whom(), notice.news)
 }
 
 /// What people want to know first. The numbers are those of the API.
 pub fn figures(notice: &Notice) -> Vec<Figure> {
     let figures = &notice.figures;
     let figure = |name: &str, value: String| Figure { name: name.to_string(), value };
+    if let Some(power) = &notice.power {
+        let peak = power.peak.map_or("unknown".into(), |peak| peak.to_string());
+        let watts = [("Mean power", power.mean.to_string()), ("Highest", peak), ("Limit", power.limit.to_string())];
+        return watts.map(|(name, value)| figure(name, value)).into();
+    }
     let events = |count: Option<f64>| count.map_or("unknown".into(), |count| rounded(count, 3).to_string());
     let burn = |(window, burn): &(_, Option<f64>)| {
         let burn = burn.map_or("unknown".into(), |burn| rounded(burn, DECIMALS).to_string());

@@ -151,14 +151,16 @@ fn labels(of: &Standing) -> Vec<LabelPair> {
     id.into_iter().chain(of.slo.labels.iter()).map(|(name, value)| pair(name, value)).collect()
 }
 
-fn pair(name: &str, value: &str) -> LabelPair {
+/// A label.
+pub fn pair(name: &str, value: &str) -> LabelPair {
     let mut pair = LabelPair::default();
     pair.set_name(name.to_string());
     pair.set_value(value.to_string());
     pair
 }
 
-fn metric(labels: Vec<LabelPair>, kind: MetricType, value: f64) -> Metric {
+/// A series.
+pub fn metric(labels: Vec<LabelPair>, kind: MetricType, value: f64) -> Metric {
     let mut metric = Metric::from_label(labels);
     if kind == MetricType::COUNTER {
         let mut counter = Counter::default();
@@ -172,7 +174,8 @@ fn metric(labels: Vec<LabelPair>, kind: MetricType, value: f64) -> Metric {
     metric
 }
 
-fn family(name: &str, help: &str, kind: MetricType, series: Vec<Metric>) -> MetricFamily {
+/// A family of series.
+pub fn family(name: &str, help: &str, kind: MetricType, series: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(name.to_string());
     family.set_help(help.to_string());

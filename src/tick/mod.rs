@@ -6,6 +6,7 @@ mod buckets;
 mod backfill;
 mod gaps;
 mod judging;
+mod power;
 pub mod latency;
 mod state;
 mod telling;
@@ -13,6 +14,7 @@ mod telling;
 use std::collections::BTreeMap;
 
 use crate::alerts::Notice;
+use crate::energy::Minute;
 use crate::ledger::{Answered, Changed, Odd};
 use crate::plan::{Plan, Series};
 use crate::units::{Problem, SloId, Timestamp};
@@ -32,6 +34,8 @@ pub struct Seen {
     pub starts: Starts,
     /// Histograms that were read whole.
     pub distributions: Vec<latency::Answer>,
+    /// The minutes of power that ended.
+    pub minutes: Vec<Minute>,
 }
 
 /// The answer of one query for the time up to `until`.
@@ -96,7 +100,8 @@ pub fn tick(mut state: State, plan: &Plan, seen: Seen, now: Timestamp) -> (State
     state.remember(booked.odd, booked.problems, now);
     entry.ledger.join(state.ledger.thin(plan, now));
     state.latencies.book(plan, seen.distributions, now);
-    let notices = judging::judge(&mut state, plan, &mut entry, now);
+    let mut notices = judging::judge(&mut state, plan, &mut entry, now);
+    notices.extend(power::judge(&mut state, plan, &seen.minutes, &mut entry));
     state.forget_remarks(now);
     let mut effects = vec![Effect::Keep(entry)];
     effects.extend(notices.into_iter().map(|notice| Effect::Notify(Box::new(notice))));

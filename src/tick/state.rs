@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::alerts::Alerts;
 use crate::ledger::{Kept, Ledger, Odd};
 use crate::plan::Plan;
-use crate::tick::Standing;
 use crate::tick::asking::{LONGEST_PIECE, SHORTEST_PIECE};
 use crate::tick::latency::Latencies;
+use crate::tick::{Standing, power};
 use crate::units::{Problem, SloId, Span, Timestamp};
 
 /// How long a remark on single samples is shown after it was last made.
@@ -28,6 +28,8 @@ pub struct State {
     pub pieces: Vec<Span>,
     /// What was observed of latencies; not kept.
     pub latencies: Latencies,
+    /// Whether the host draws more than it should.
+    pub is_power_above: bool,
     /// By account whose past is read, when something of it last came.
     pub read_at: BTreeMap<usize, Timestamp>,
 }
@@ -45,7 +47,12 @@ impl State {
     pub fn restored(kept: KeptState) -> (State, Vec<Problem>) {
         let (ledger, mut problems) = Ledger::restored(kept.ledger);
         let mut alerts = HashMap::new();
+        let mut is_power_above = false;
         for (id, verdict) in kept.verdicts {
+            if id == power::verdict() {
+                is_power_above = verdict == "true";
+                continue;
+            }
             match serde_json::from_str(&verdict) {
                 Ok(verdict) => _ = alerts.insert(id, verdict),
                 Err(error) => {
@@ -54,7 +61,7 @@ impl State {
                 }
             }
         }
-        (State { ledger, alerts, ..State::default() }, problems)
+        (State { ledger, alerts, is_power_above, ..State::default() }, problems)
     }
 
     /// Adds up what an answer had to be ignored, and keeps what was noticed.

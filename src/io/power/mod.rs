@@ -20,9 +20,10 @@ mod rapl;
 #[cfg(all(test, target_os = "linux"))]
 mod trees;
 
+use std::fs;
 use std::path::PathBuf;
 
-use crate::energy::{Meter, Readings, Reason, Role, Silent};
+use crate::energy::{Limit, Meter, Readings, Reason, Role, Silent};
 use crate::io::clock::Stopwatch;
 use crate::units::{Problem, Span, Watts};
 use crate::yaml::{Fields, Node};
@@ -88,6 +89,12 @@ impl Config {
         config.warn_above = fields.read("warn_above");
         fields.done();
         config
+    }
+
+    /// Above what somebody is told, and of which host that is; one that does not say its name has none.
+    pub fn limit(&self) -> Option<Limit> {
+        let host = || fs::read_to_string(self.procfs.join("sys/kernel/hostname")).unwrap_or_default();
+        self.warn_above.map(|watts| Limit { watts, host: host().trim().into() })
     }
 }
 

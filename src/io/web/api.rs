@@ -52,3 +52,8 @@ pub async fn notifications(
     let deliveries = site.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Json(report::notifications(deliveries.deliveries())))
 }
+
+pub async fn energy(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Energy>, Refusal> {
+    parameters.none()?;
+    Ok(Json(report::energy::answer(&site.energy.load())))
+}

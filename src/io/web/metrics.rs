@@ -1,4 +1,5 @@
-//! `/metrics`: what the snapshot holds encoded, then what the daemon tells of itself; and the count of requests.
+//! `/metrics`: what the snapshot holds encoded, what the meters said last, then what the daemon tells of itself; and the
+//! count of requests.
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Reg
 use crate::io::clock::{self, Stopwatch};
 use crate::io::web::{Site, process};
 use crate::promql::names;
+use crate::report;
 use crate::units::Timestamp;
 
 /// The path of all requests that have no route, so that nobody makes up series.
@@ -57,8 +59,13 @@ pub async fn counted(State(site): State<Site>, request: Request, next: Next) -> 
 pub async fn metrics(State(site): State<Site>) -> Response {
     let mut families = site.registry.gather();
     families.extend(process::families(Path::new("/proc/self"), site.requests.started));
-    let mut text = site.snapshot().metrics.clone();
+    let mut text = site.snapshot().metrics.clone() + &report::energy::text(&site.energy.load());
     // Encoding fails only for families without a name or without series, and there are none.
     _ = TextEncoder::new().encode_utf8(&families, &mut text);
     ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
+}
+
+/// The energy metrics alone.
+pub async fn energy(State(site): State<Site>) -> Response {
+    ([(CONTENT_TYPE, TEXT_FORMAT)], report::energy::text(&site.energy.load())).into_response()
 }

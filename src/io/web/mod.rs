@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::io::web::metrics::Requests;
 use crate::outbox::Record;
-use crate::report::Snapshot;
+use crate::report::{Energy, Snapshot};
 use crate::units::Problem;
 use crate::yaml::{Fields, Node};
 
@@ -80,11 +80,12 @@ pub async fn bind(listen: &str) -> Result<Listener, Error> {
     })
 }
 
-/// What is served: the latest snapshot, and the metrics that the parts of the daemon keep of themselves.
+/// What is served: the latest snapshot, what the meters said last, and the metrics that the parts of the daemon keep of themselves.
 #[derive(Clone)]
 pub struct Site {
     published: Arc<ArcSwap<Snapshot>>,
     deliveries: Arc<Mutex<Record>>,
+    energy: Arc<ArcSwap<Energy>>,
     registry: Registry,
     requests: Requests,
     stopping: Arc<AtomicBool>,
@@ -95,10 +96,11 @@ impl Site {
     pub fn new(
         published: Arc<ArcSwap<Snapshot>>,
         deliveries: Arc<Mutex<Record>>,
+        energy: Arc<ArcSwap<Energy>>,
         registry: Registry,
     ) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
-        Ok(Site { published, deliveries, registry, requests, stopping: Arc::default() })
+        Ok(Site { published, deliveries, energy, registry, requests, stopping: Arc::default() })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
@@ -148,9 +150,11 @@ fn router(site: Site) -> Router {
         .route("/-/healthy", get(health::health))
         .route("/-/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
+        .route("/metrics/energy", get(metrics::energy))
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{service}/{slo}", get(api::slo))
         .route("/api/v1/slos/{service}/{slo}/history", get(api::history))
+        .route("/api/v1/energy", get(api::energy))
         .route("/api/v1/alerts", get(api::alerts))
         .route("/api/v1/problems", get(api::problems))
         .route("/api/v1/notifications", get(api::notifications))

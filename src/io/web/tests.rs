@@ -10,7 +10,7 @@ use crate::io::web::*;
 use crate::report::{Check, example};
 
 fn site(snapshot: Snapshot) -> Site {
-    Site::new(Arc::new(ArcSwap::from_pointee(snapshot)), Arc::default(), Registry::new()).unwrap()
+    Site::new(Arc::new(ArcSwap::from_pointee(snapshot)), Arc::default(), Arc::default(), Registry::new()).unwrap()
 }
 
 async fn asked(site: &Site, method: &str, path: &str) -> (u16, String) {
@@ -33,7 +33,9 @@ fn message(code: &str, message: &str) -> Value {
 #[tokio::test]
 async fn every_documented_path_answers() {
     let probes = ["/health", "/health/live", "/health/ready", "/-/healthy", "/-/ready"];
-    for path in probes.into_iter().chain(["/api/v1/alerts", "/api/v1/problems", "/api/v1/notifications"]) {
+    for path in
+        probes.into_iter().chain(["/api/v1/alerts", "/api/v1/problems", "/api/v1/notifications", "/api/v1/energy"])
+    {
         assert_eq!(got(path).await.0, 200, "{path}");
     }
     assert_eq!(got("/api/v1/slos").await.1["slos"].as_array().map(Vec::len), Some(3));
