@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_id_is_the_same_from_every_daemon_and_tells_all_else_apart() {
-        let of = |slo: &str, news: News, at| id(&SloId::new("checkout", slo), &news, at);
+        let of = |slo: &str, news: News, at| id(&SloId::new("checkout", slo).to_string(), &news, at);
         let burn = |severity, what| News::Burn { severity, what, since: noon() };
         let ids = [
             of("availability", News::BudgetExhausted, noon()),

@@ -127,6 +127,40 @@ fn told(silent: &Silent) -> String {
     format!("the meter {} cannot be read: {}", silent.meter.name(), silent.what)
 }
 
-pub fn every(every: Span) -> Duration {
+fn every(every: Span) -> Duration {
     Duration::from_millis(every.as_millis().unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::energy::{Basis, Host, Meter, Statement};
+
+    /// What is found where a meter is silent for `reason`: how the check is, and whether there is a problem.
+    fn check(config: Config, basis: Option<Basis>, reason: Reason, expected: (Check, usize)) {
+        let (_, power) = build(&Config { sysfs: "/nonexistent".into(), ..config });
+        let silent = Silent { meter: Meter::Rapl, zone: None, reason, what: "x".into(), remedy: "y".into() };
+        let statement = Statement { host: Host { basis, watts: None }, silent: vec![silent], ..Statement::default() };
+        power.published.store(Arc::new(Energy { as_of: Some(clock::now()), statement, idle: None }));
+        let (problems, check) = power.found();
+        assert_eq!((check, problems.len()), expected, "{reason:?} {problems:?}");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_no_problem() {
+        check(Config::default(), None, Reason::Permission, (Check::Off, 0));
+        check(Config::default(), Some(Basis::Components), Reason::Io, (Check::Healthy, 0));
+    }
+
+    #[test]
+    fn what_was_asked_for_and_cannot_be_told_is_one() {
+        let asked = Config { is_asked_for: true, ..Config::default() };
+        let named = Config { meters: Some(vec![Meter::Rapl]), ..asked.clone() };
+        let degraded = Check::Degraded("the meter rapl cannot be read: x; y".into());
+        check(asked.clone(), None, Reason::NotFound, (degraded, 1));
+        check(asked.clone(), Some(Basis::Platform), Reason::NotFound, (Check::Healthy, 0));
+        check(named, Some(Basis::Platform), Reason::NotFound, (Check::Healthy, 1));
+        check(asked.clone(), Some(Basis::Platform), Reason::Permission, (Check::Healthy, 1));
+        check(asked, Some(Basis::Platform), Reason::Idle, (Check::Healthy, 0));
+    }
 }

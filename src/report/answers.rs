@@ -274,6 +274,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::alerts::Drawn;
     use crate::report::example;
 
     fn as_value(answer: impl serde::Serialize) -> Value {
@@ -419,6 +420,20 @@ mod tests {
             "because": "somebody ran `burnwatch notify test`: nothing happened",
             "budget": {"consumed": 1.0046, "remaining": -0.0046}, "burn": {"1h": 1.5, "6h": 0.9},
             "labels": {"tier": "1"}, "links": {"runbook": "https://wiki.example.com/checkout"},
+        });
+        assert_eq!(as_value(json::Notice::of(&notice)), expected);
+    }
+
+    #[test]
+    fn a_notice_of_the_host_has_power_in_place_of_a_budget() {
+        let watts = |watts| Watts::new(watts).unwrap();
+        let power = Drawn { mean: watts(231.0), peak: None, limit: watts(200.0) };
+        let news = News::PowerAbove { recovered: true };
+        let notice = Notice::of_host("here", news, example::noon(), "why".into(), power);
+        let expected = json!({
+            "version": 1, "id": notice.id, "kind": "power_above", "at": "2026-11-20T12:00:00Z", "service": null, "slo": null,
+            "because": "why", "labels": {"host": "here"}, "links": {},
+            "power": {"state": "recovered", "mean_watts": 231.0, "peak_watts": null, "limit_watts": 200.0},
         });
         assert_eq!(as_value(json::Notice::of(&notice)), expected);
     }

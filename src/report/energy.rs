@@ -200,3 +200,116 @@ fn counter(labels: &[Label], value: f64) -> Metric {
 fn pairs(labels: &[Label]) -> Vec<LabelPair> {
     labels.iter().map(|(name, value)| pair(name, value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::energy::{Host, Minute};
+    use crate::report::example;
+    use crate::units::Span;
+
+    fn part(role: Role, meter: Meter, joules: Option<u64>) -> PartState {
+        let method = if meter == Meter::Estimate { Method::Estimated } else { Method::Counter };
+        PartState { role, meter, method, energy: joules.map(Microjoules::joules), watts: None }
+    }
+
+    fn package(socket: u32, die: Option<u32>, joules: Option<u64>) -> PartState {
+        part(Role::Package { socket, die }, Meter::Rapl, joules)
+    }
+
+    fn energy(basis: Basis, parts: Vec<PartState>) -> Energy {
+        let host = Host { basis: Some(basis), watts: Watts::new(61.2) };
+        let statement = Statement { host, parts, ..Statement::default() };
+        Energy { as_of: Some(example::noon()), statement, idle: Watts::new(20.0) }
+    }
+
+    /// The series of an exposition, without its comments.
+    fn series(energy: &Energy) -> Vec<String> {
+        text(energy).lines().filter(|line| !line.starts_with('#')).map(str::to_string).collect()
+    }
+
+    #[test]
+    fn dies_are_added_to_their_socket_and_a_sum_with_an_unknown_part_is_absent() {
+        let of = |second| {
+            energy(
+                Basis::Components,
+                vec![package(0, Some(0), Some(30)), package(0, Some(1), second), package(1, None, Some(7))],
+            )
+        };
+        let [first, other] = [r#"socket="0""#, r#"socket="1""#]
+            .map(|socket| format!("burnwatch_host_energy_joules_total{{component=\"package\",{socket}}}"));
+        assert_eq!(series(&of(Some(20))), [format!("{first} 50"), format!("{other} 7")]);
+        assert_eq!(series(&of(None)), [format!("{other} 7")]);
+    }
+
+    #[test]
+    fn parts_and_wholes_of_the_host_have_names_of_their_own() {
+        let parts = vec![
+            part(Role::Core { socket: 0, die: None }, Meter::Rapl, Some(1)),
+            part(Role::Platform { id: 0 }, Meter::Rapl, Some(2)),
+            part(Role::Platform { id: 1 }, Meter::Rapl, Some(3)),
+            part(Role::Platform { id: 0 }, Meter::Hwmon, Some(4)),
+            part(Role::Gpu { gpu: "0".into() }, Meter::Nvml, Some(6)),
+        ];
+        let expected = [
+            r#"burnwatch_host_subdomain_energy_joules_total{domain="core",socket="0"} 1"#,
+            r#"burnwatch_platform_energy_joules_total{meter="hwmon"} 4"#,
+            r#"burnwatch_platform_energy_joules_total{meter="psys"} 5"#,
+            r#"burnwatch_gpu_energy_joules_total{gpu="0"} 6"#,
+        ];
+        assert_eq!(series(&energy(Basis::Platform, parts)), expected);
+    }
+
+    #[test]
+    fn a_guess_never_stands_beside_what_was_counted() {
+        let guess = part(Role::Package { socket: 0, die: None }, Meter::Estimate, Some(9));
+        let parts = vec![package(0, None, Some(1)), guess];
+        let [counted, guessed] =
+            [Basis::Components, Basis::Estimate].map(|basis| series(&energy(basis, parts.clone())).join(" "));
+        assert!(counted.ends_with("} 1") && guessed.ends_with("} 9"), "{counted} {guessed}");
+    }
+
+    #[test]
+    fn a_meter_tells_how_it_is_and_what_was_odd() {
+        let oddities = Oddities { wraps: 3, resets: 2, gaps: 1, errors: [(Reason::Permission, 5)].into() };
+        let state =
+            MeterState { meter: Meter::Rapl, is_up: false, method: None, silent: Some(Reason::Permission), oddities };
+        let statement = Statement { meters: vec![state], ..Statement::default() };
+        let expected = [
+            r#"burnwatch_meter_up{meter="rapl"} 0"#,
+            r#"burnwatch_meter_wraps_total{meter="rapl"} 3"#,
+            r#"burnwatch_meter_resets_total{meter="rapl"} 2"#,
+            r#"burnwatch_meter_gaps_total{meter="rapl"} 1"#,
+            r#"burnwatch_meter_read_errors_total{meter="rapl",reason="permission"} 5"#,
+        ];
+        assert_eq!(series(&Energy { statement, ..Energy::default() }), expected);
+        assert_eq!(text(&Energy::default()), "");
+    }
+
+    #[test]
+    fn the_answer_has_the_documented_shape_and_null_for_what_is_not_known() {
+        let mut energy = energy(Basis::Components, Vec::new());
+        let unknown = json!({"joules": null, "grams": null});
+        let told = |energy: &Energy| serde_json::to_value(answer(energy)).unwrap();
+        let power = json!({"now_watts": 61.2, "mean_watts": null, "peak_watts": null, "idle_watts": 20.0, "basis": "components"});
+        assert_eq!(
+            told(&energy),
+            json!({"as_of": "2026-11-20T12:00:00Z", "power": power,
+            "since_installation": unknown, "services": [], "meters": []})
+        );
+        energy.statement.minute = Some(Minute {
+            at: example::noon(),
+            measured: Span::minutes(1),
+            basis: Some(Basis::Components),
+            energy: None,
+            mean: Watts::new(58.0),
+            peak: Watts::new(90.1),
+        });
+        let power = told(&energy)["power"].clone();
+        assert_eq!((&power["mean_watts"], &power["peak_watts"]), (&json!(58.0), &json!(90.1)));
+        assert!(series(&energy).contains(&"burnwatch_host_power_watts 58".to_string()));
+    }
+}

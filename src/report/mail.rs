@@ -115,8 +115,8 @@ fn colour(left: Option<f64>) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::alerts::News;
-    use crate::units::Timestamp;
+    use crate::alerts::{Drawn, News};
+    use crate::units::{Timestamp, Watts};
 
     fn sample() -> Notice {
         Notice::sample(Timestamp::seconds(1_795_176_000))
@@ -156,6 +156,18 @@ mod tests {
         assert_eq!(blocks, "█▄▁__█");
         let colours = [1.0, 0.5, 0.25, 0.0].map(|left| colour(Some(left)));
         assert_eq!(colours, ["#2e9f4f", "#e3b505", "#e8731a", EXHAUSTED]);
+    }
+
+    #[test]
+    fn a_mail_about_the_host_shows_watts_and_no_budget() {
+        let watts = |watts| Watts::new(watts).unwrap();
+        let power = Drawn { mean: watts(231.26), peak: Some(watts(260.0)), limit: watts(200.0) };
+        let news = News::PowerAbove { recovered: false };
+        let Mail { subject, text, html } =
+            mail(&Notice::of_host("here", news, Timestamp::seconds(0), "why".into(), power)).unwrap();
+        assert_eq!(subject, "here: power above its limit");
+        assert!(text.contains("Mean power: 231.3 W\nHighest: 260 W\nLimit: 200 W\n"), "{text}");
+        assert!(!text.contains("udget") && !html.contains("udget"), "{text}{html}");
     }
 
     #[test]

@@ -101,3 +101,85 @@ fn why(reason: Reason) -> &'static str {
         Reason::Idle => "says nothing at present",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::energy::{Host, Meter, Method, Role, Zone};
+
+    fn statement() -> Statement {
+        let zone = |id: &str, die| {
+            let role = Role::Package { socket: 0, die: Some(die) };
+            Arc::new(Zone { meter: Meter::Rapl, id: id.into(), role, method: Method::Counter })
+        };
+        let (first, second, third) = (zone("intel-rapl:0", 0), zone("intel-rapl:1", 1), zone("intel-rapl:2", 2));
+        let silent = Silent {
+            meter: Meter::Rapl,
+            zone: Some(third.clone()),
+            reason: Reason::Permission,
+            what: "/sys/x: permission denied".into(),
+            remedy: "grant it".into(),
+        };
+        let state = |zone: &Arc<Zone>, watts: Option<f64>| ZoneState {
+            zone: zone.clone(),
+            watts: watts.and_then(Watts::new),
+            silent: None,
+            repeats: None,
+        };
+        Statement {
+            host: Host { basis: Some(Basis::Components), watts: Watts::new(61.25) },
+            zones: vec![
+                state(&first, Some(61.25)),
+                ZoneState { repeats: Some(first.clone()), ..state(&second, Some(61.25)) },
+                ZoneState { silent: Some(Reason::Permission), ..state(&third, None) },
+            ],
+            silent: vec![silent],
+            ..Statement::default()
+        }
+    }
+
+    #[test]
+    fn every_zone_is_a_line_and_what_cannot_be_read_is_one_with_its_remedy() {
+        let expected = "\
+ZONE             METER              METHOD    WATTS
+────────────────────────────────────────────────────────────────────────
+package-0-die-0  rapl intel-rapl:0  counter    61.2
+package-0-die-1  rapl intel-rapl:1  counter    61.2  repeats intel-rapl:0
+package-0-die-2  rapl intel-rapl:2  counter       -  permission denied
+
+host 61.2 W, packages and memory
+rapl: /sys/x: permission denied; grant it
+";
+        let words = |text: &str| {
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        let is_text = |line: &String| !line.starts_with('─');
+        let [expected, told] = [expected, &meters_text(&statement(), None)].map(words);
+        assert_eq!(
+            told.iter().filter(|line| is_text(line)).collect::<Vec<_>>(),
+            expected.iter().filter(|line| is_text(line)).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_host_that_tells_nothing_is_not_known() {
+        assert_eq!(meters_text(&Statement::default(), None), "the power of this host is not known\n");
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let told = serde_json::to_value(meters(&statement(), None)).unwrap();
+        assert_eq!(
+            (&told["power"]["now_watts"], &told["zones"][1]["repeats"]),
+            (&61.25.into(), &"intel-rapl:0".into())
+        );
+        assert_eq!(
+            (&told["zones"][2]["watts"], &told["zones"][2]["reason"]),
+            (&serde_json::Value::Null, &"permission".into())
+        );
+        assert_eq!(told["unreadable"][0]["remedy"], "grant it");
+    }
+}

@@ -42,3 +42,5 @@ mod dashboards;
 mod demo;
 // What latencies people had, told from whole histograms.
 mod latencies;
+// The meters of the host, as files that change: what is counted, exposed and told of them.
+mod power;
