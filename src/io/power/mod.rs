@@ -197,8 +197,8 @@ fn body(meter: Meter, config: &Config) -> Option<Box<dyn Body>> {
         Meter::Ioreport => None,
         Meter::Hwmon => Some(Box::new(hwmon::Hwmon::open(config))),
         Meter::Battery => Some(Box::new(battery::Battery::open(config))),
-        Meter::Nvml => nvml::Nvml::open(config).map(|nvml| Box::new(nvml) as Box<dyn Body>),
-        Meter::Estimate => Some(Box::new(estimate::Estimate::open(config))),
+        Meter::Nvml => Some(Box::new(nvml::Nvml::open(config)?)),
+        Meter::Estimate => Some(Box::new(estimate::Estimate::open(config)?)),
     }
 }
 
@@ -218,6 +218,43 @@ mod tests {
     use super::*;
     use crate::energy::Method;
     use crate::io::power::trees::{put, tree};
+    use crate::yaml;
+
+    fn read(text: &str) -> Result<Config, Vec<String>> {
+        let (documents, mut problems) = yaml::documents("burnwatch.yaml", text);
+        let config = Config::read(&documents[0], &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(problems.iter().map(Problem::to_string).collect()) }
+    }
+
+    #[test]
+    fn a_section_says_what_is_measured_and_the_rest_has_its_default() {
+        let config =
+            read("{ every: 2s, meters: [rapl, estimate], idle_watts: 20, tdp: 65W, warn_above: 200W }").unwrap();
+        let expected = Config {
+            is_asked_for: true,
+            every: Span::seconds(2),
+            meters: Some(vec![Meter::Rapl, Meter::Estimate]),
+            idle: Watts::new(20.0),
+            tdp: Watts::new(65.0),
+            warn_above: Watts::new(200.0),
+            ..Config::default()
+        };
+        assert_eq!(config, expected);
+        assert_eq!(read("{ meters: auto }").unwrap(), Config { is_asked_for: true, ..Config::default() });
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_what_to_write() {
+        let check = |text: &str, expected: &str| assert_eq!(read(text).unwrap_err(), [expected], "{text}");
+        let meters = "write auto, or a list of rapl, ioreport, hwmon, battery, nvml, estimate";
+        check("every: 1m", "burnwatch.yaml:1:1: every 1m is not from 100ms to 10s; write 1s");
+        check("meters: [raple]", &format!("burnwatch.yaml:1:10: \"raple\" is no meter; {meters}"));
+        check("meters: all", &format!("burnwatch.yaml:1:9: \"meters\" is no list of meters; {meters}"));
+        check(
+            "warn_above: 200A",
+            "burnwatch.yaml:1:13: \"200A\" is not a power above 0; write watts such as 200W, 0.5W or 1.2kW",
+        );
+    }
 
     const STAT: (&str, &str) = ("stat", "cpu  100 0 0 100\ncpu0 100 0 0 100");
     const RAPL: (&str, &str) = ("class/powercap/intel-rapl:0/name", "package-0");
@@ -285,46 +322,5 @@ mod tests {
         check(&[STAT, SERVER, POWER], Some(&[Meter::Estimate]), &[Meter::Estimate], &[]);
         let absent = [Meter::Ioreport, Meter::Hwmon, Meter::Battery];
         check(&[STAT], Some(&absent), &[], &absent.map(|meter| (meter, Reason::NotFound)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::yaml;
-
-    fn read(text: &str) -> Result<Config, Vec<String>> {
-        let (documents, mut problems) = yaml::documents("burnwatch.yaml", text);
-        let config = Config::read(&documents[0], &mut problems);
-        if problems.is_empty() { Ok(config) } else { Err(problems.iter().map(Problem::to_string).collect()) }
-    }
-
-    #[test]
-    fn a_section_says_what_is_measured_and_the_rest_has_its_default() {
-        let config = read("{ every: 2s, meters: [rapl, estimate], idle_watts: 20, warn_above: 200W }").unwrap();
-        let expected = Config {
-            is_asked_for: true,
-            every: Span::seconds(2),
-            meters: Some(vec![Meter::Rapl, Meter::Estimate]),
-            idle: Watts::new(20.0),
-            warn_above: Watts::new(200.0),
-            ..Config::default()
-        };
-        assert_eq!(config, expected);
-        assert_eq!(read("{ meters: auto }").unwrap(), Config { is_asked_for: true, ..Config::default() });
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_with_its_place_and_what_to_write() {
-        let check = |text: &str, expected: &str| assert_eq!(read(text).unwrap_err(), [expected], "{text}");
-        let meters = "write auto, or a list of rapl, ioreport, hwmon, battery, nvml, estimate";
-        check("every: 1m", "burnwatch.yaml:1:1: every 1m is not from 100ms to 10s; write 1s");
-        check("meters: [raple]", &format!("burnwatch.yaml:1:10: \"raple\" is no meter; {meters}"));
-        check("meters: all", &format!("burnwatch.yaml:1:9: \"meters\" is no list of meters; {meters}"));
-        check(
-            "warn_above: 200A",
-            "burnwatch.yaml:1:13: \"200A\" is not a power above 0; write watts such as 200W, 0.5W or 1.2kW",
-        );
     }
 }
