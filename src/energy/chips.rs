@@ -42,7 +42,7 @@ pub struct Sensor<'a> {
 pub fn role(sensor: Sensor) -> Option<Role> {
     let direct = sensor.quantity != Quantity::VoltsAndAmperes;
     match (sensor.chip, sensor.label) {
-        ("power_meter", label) if direct => acpi(label),
+        ("power_meter", label) if direct => Some(acpi(label)),
         ("corsairpsu", "power total") if direct => Some(Role::Platform { id: 0 }),
         ("ina3221", "VDD_IN" | "POM_5V_IN") => Some(Role::Platform { id: 0 }),
         ("amd_energy" | "zenergy", label) if sensor.quantity == Quantity::Energy => {
@@ -54,15 +54,15 @@ pub fn role(sensor: Sensor) -> Option<Role> {
     }
 }
 
-fn acpi(label: &str) -> Option<Role> {
-    let parts: [(&str, fn(u32) -> Role); 4] = [
-        ("Grace Power Socket ", |socket| Role::Package { socket, die: None }),
-        ("CPU Power Socket ", |socket| Role::Core { socket, die: None }),
-        ("SysIO Power Socket ", |socket| Role::Uncore { socket, die: None }),
-        ("Module Power Socket ", |id| Role::Platform { id }),
-    ];
-    let part = parts.iter().find_map(|(prefix, role)| Some(role(numbered(label, prefix)?)));
-    Some(part.unwrap_or(Role::Platform { id: 0 }))
+/// A power meter is of the machine unless it names a part of a socket.
+fn acpi(label: &str) -> Role {
+    let (part, socket) = label.rsplit_once(" Power Socket ").unwrap_or((label, ""));
+    match (part, socket.parse()) {
+        ("Grace", Ok(socket)) => Role::Package { socket, die: None },
+        ("CPU", Ok(socket)) => Role::Core { socket, die: None },
+        ("SysIO", Ok(socket)) => Role::Uncore { socket, die: None },
+        (_, socket) => Role::Platform { id: socket.unwrap_or(0) },
+    }
 }
 
 /// The number after `prefix`.

@@ -19,11 +19,13 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    pub fn open(config: &Config) -> Estimate {
+    /// `None` where nothing tells how busy the host is and nobody asked for a guess.
+    pub fn open(config: &Config) -> Option<Estimate> {
         let role = Role::Package { socket: 0, die: None };
         let zone = Zone { meter: Meter::Estimate, id: "processors".into(), role, method: Method::Estimated };
         let last = Cpus::read(&config.procfs).ok();
-        Estimate { zone: Arc::new(zone), procfs: config.procfs.clone(), tdp: config.tdp, last }
+        let is_useful = last.is_some() || config.meters.is_some();
+        is_useful.then(|| Estimate { zone: Arc::new(zone), procfs: config.procfs.clone(), tdp: config.tdp, last })
     }
 
     /// What they drew since it was last asked; `None` where no time has passed.
@@ -64,7 +66,8 @@ mod tests {
     }
 
     fn meter(tree: &TempDir, tdp: Option<f64>) -> Estimate {
-        Estimate::open(&Config { procfs: tree.path().into(), tdp: tdp.and_then(Watts::new), ..Config::default() })
+        let (procfs, meters) = (tree.path().into(), Some(vec![Meter::Estimate]));
+        Estimate::open(&Config { procfs, meters, tdp: tdp.and_then(Watts::new), ..Config::default() }).unwrap()
     }
 
     fn watts(estimate: &mut Estimate) -> Result<Option<f64>, Reason> {
@@ -105,6 +108,7 @@ mod tests {
     #[test]
     fn without_a_stat_there_is_no_guess() {
         let tree = tree(&[]);
+        assert!(Estimate::open(&Config { procfs: tree.path().into(), ..Config::default() }).is_none());
         let mut estimate = meter(&tree, Some(100.0));
         assert_eq!(watts(&mut estimate), Err(Reason::NotFound));
         put(&tree, "stat", "garbage");

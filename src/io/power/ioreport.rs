@@ -9,9 +9,8 @@ use std::time::Duration;
 use macmon::sources::{IOReport, cfio_integer_value};
 
 use crate::energy::ioreport::{Channel, Counters};
-use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Zone};
-use crate::io::power::number::Unread;
-use crate::io::power::{Body, Config};
+use crate::energy::{Meter, Method, Reading, Readings, Reason, Role, Said, Silent, Zone};
+use crate::io::power::Body;
 
 /// How long an answer is waited for; a sample of all channels takes 4 ms.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -27,33 +26,31 @@ pub struct Ioreport {
     answers: Receiver<Answer>,
     /// Whether an answer is still to come.
     is_asked: bool,
-    is_asked_for: bool,
     counters: Counters,
     zones: Vec<Arc<Zone>>,
 }
 
 impl Ioreport {
-    pub fn open(config: &Config) -> Ioreport {
+    pub fn open() -> Ioreport {
         let (ask, asked) = sync_channel(1);
         let (answer, answers) = sync_channel(1);
         // Without a thread both ends are dropped, and each reading says so.
         let _ = thread::Builder::new().name("ioreport".into()).spawn(move || answer_all(&asked, &answer));
-        let counters = Counters::default();
-        Ioreport { ask, answers, is_asked: false, is_asked_for: config.meters.is_some(), counters, zones: Vec::new() }
+        Ioreport { ask, answers, is_asked: false, counters: Counters::default(), zones: Vec::new() }
     }
 
-    fn channels(&mut self) -> Result<Vec<Channel>, Unread> {
-        let io = |what: &str| Unread { reason: Reason::Io, what: format!("IOReport: {what}") };
+    fn channels(&mut self) -> Result<Vec<Channel>, (Reason, String)> {
+        let ended = || (Reason::Io, "its thread has ended".to_string());
         if !self.is_asked {
-            self.ask.send(()).map_err(|_| io("its thread has ended"))?;
+            self.ask.send(()).map_err(|_| ended())?;
             self.is_asked = true;
         }
         let answer = self.answers.recv_timeout(ANSWER_WITHIN).map_err(|error| match error {
-            RecvTimeoutError::Timeout => io("no answer within 2 s"),
-            RecvTimeoutError::Disconnected => io("its thread has ended"),
+            RecvTimeoutError::Timeout => (Reason::Io, format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+            RecvTimeoutError::Disconnected => ended(),
         })?;
         self.is_asked = false;
-        answer.map_err(|what| Unread { reason: Reason::NotFound, ..io(&what) })
+        answer.map_err(|what| (Reason::NotFound, what))
     }
 
     fn zone(&mut self, role: Role) -> Arc<Zone> {
@@ -72,31 +69,28 @@ impl Body for Ioreport {
     fn read(&mut self, readings: &mut Readings) {
         let channels = match self.channels() {
             Ok(channels) => channels,
-            Err(unread) if unread.reason == Reason::NotFound && !self.is_asked_for => return,
-            Err(unread) => return readings.silent.push(unread.silent(Meter::Ioreport, None)),
+            Err((reason, what)) => return readings.silent.push(silent(None, reason, &what)),
         };
         for (role, told) in self.counters.told(&channels, readings.at) {
             let zone = self.zone(role);
             match told {
-                Ok(counter) => {
-                    let said = Said::Energy { counter, range: None };
-                    readings.readings.push(Reading { zone, said });
-                }
-                Err(reason) => {
-                    let what = format!("{}: {}", zone.id, why(reason));
-                    readings.silent.push(Unread { reason, what }.silent(Meter::Ioreport, Some(&zone)));
-                }
+                Ok(counter) => readings.readings.push(Reading { zone, said: Said::Energy { counter, range: None } }),
+                Err(reason) => readings.silent.push(silent(Some(zone), reason, reason.name())),
             }
         }
     }
 }
 
-fn why(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Standstill => "the counter stands still, as macOS 27 has it for programs that are not Apple's",
-        Reason::Parse => "a channel has an unknown unit",
-        Reason::NotFound | Reason::Permission | Reason::Io | Reason::Idle => "it cannot be read",
-    }
+fn silent(zone: Option<Arc<Zone>>, reason: Reason, what: &str) -> Silent {
+    let about = zone.as_ref().map_or("IOReport", |zone| &zone.id);
+    let remedy = match reason {
+        Reason::NotFound => "virtual machines have no energy channels; run it on the machine itself",
+        Reason::Standstill => "macOS 27 stops this counter for programs that are not Apple's, root or not",
+        Reason::Parse => "a channel has a unit that is not known; update burnwatch",
+        Reason::Io | Reason::Permission | Reason::Idle => "restart burnwatch",
+    };
+    let what = format!("{about}: {what}");
+    Silent { meter: Meter::Ioreport, zone, reason, what, remedy: remedy.into() }
 }
 
 /// Answers until nobody asks any more.

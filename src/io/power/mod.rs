@@ -11,13 +11,14 @@ mod estimate;
 mod hwmon;
 #[cfg(target_os = "macos")]
 mod ioreport;
+#[cfg(target_os = "linux")]
 mod number;
 #[cfg(target_os = "linux")]
 mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
 pub mod services;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod trees;
 
 use std::fs;
@@ -215,23 +216,27 @@ fn body(meter: Meter, config: &Config) -> Option<Box<dyn Body>> {
         Meter::Ioreport => None,
         Meter::Hwmon => Some(Box::new(hwmon::Hwmon::open(config))),
         Meter::Battery => Some(Box::new(battery::Battery::open(config))),
-        Meter::Nvml => nvml::Nvml::open(config).map(|nvml| Box::new(nvml) as Box<dyn Body>),
-        Meter::Estimate => Some(Box::new(estimate::Estimate::open(config))),
+        Meter::Nvml => Some(Box::new(nvml::Nvml::open(config)?)),
+        Meter::Estimate => Some(Box::new(estimate::Estimate::open(config)?)),
     }
 }
 
 #[cfg(target_os = "macos")]
-fn body(meter: Meter, config: &Config) -> Option<Box<dyn Body>> {
+fn body(meter: Meter, _config: &Config) -> Option<Box<dyn Body>> {
     match meter {
-        Meter::Ioreport => Some(Box::new(ioreport::Ioreport::open(config))),
+        Meter::Ioreport => Some(Box::new(ioreport::Ioreport::open())),
         Meter::Rapl | Meter::Hwmon | Meter::Battery | Meter::Nvml | Meter::Estimate => None,
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tempfile::TempDir;
+
     use super::*;
+    use crate::energy::Method;
+    use crate::io::power::trees::{put, tree};
     use crate::yaml;
 
     fn read(text: &str) -> Result<Config, Vec<String>> {
@@ -242,12 +247,14 @@ mod tests {
 
     #[test]
     fn a_section_says_what_is_measured_and_the_rest_has_its_default() {
-        let config = read("{ every: 2s, meters: [rapl, estimate], idle_watts: 20, warn_above: 200W }").unwrap();
+        let config =
+            read("{ every: 2s, meters: [rapl, estimate], idle_watts: 20, tdp: 65W, warn_above: 200W }").unwrap();
         let expected = Config {
             is_asked_for: true,
             every: Span::seconds(2),
             meters: Some(vec![Meter::Rapl, Meter::Estimate]),
             idle: Watts::new(20.0),
+            tdp: Watts::new(65.0),
             warn_above: Watts::new(200.0),
             ..Config::default()
         };
@@ -266,5 +273,73 @@ mod tests {
             "warn_above: 200A",
             "burnwatch.yaml:1:13: \"200A\" is not a power above 0; write watts such as 200W, 0.5W or 1.2kW",
         );
+    }
+
+    const STAT: (&str, &str) = ("stat", "cpu  100 0 0 100\ncpu0 100 0 0 100");
+    const RAPL: (&str, &str) = ("class/powercap/intel-rapl:0/name", "package-0");
+    const SERVER: (&str, &str) = ("class/hwmon/hwmon0/name", "power_meter");
+    const CARD: (&str, &str) = ("class/hwmon/hwmon0/name", "amdgpu");
+    const POWER: (&str, &str) = ("class/hwmon/hwmon0/power1_average", "5000000");
+    const BATTERY: (&str, &str) = ("class/power_supply/BAT0/type", "Battery");
+
+    fn config(host: &TempDir, meters: Option<Vec<Meter>>) -> Config {
+        let path = || host.path().to_path_buf();
+        Config { is_asked_for: true, sysfs: path(), procfs: path(), meters, ..Config::default() }
+    }
+
+    /// The meters that say something of `host`, and those that say why they do not, once the CPUs have worked.
+    fn said(host: &TempDir, config: &Config) -> (Vec<Meter>, Vec<(Meter, Reason)>) {
+        let mut meters = Meters::open(config);
+        put(host, "stat", "cpu  200 0 0 200\ncpu0 200 0 0 200");
+        let readings = meters.read();
+        let said = readings.readings.iter().map(|reading| reading.zone.meter).collect();
+        let quiet = |silent: &Silent| silent.meter == Meter::Nvml || silent.reason == Reason::NotFound;
+        let told = readings.silent.iter().filter(|silent| config.meters.is_some() || !quiet(silent));
+        (said, told.map(|silent| (silent.meter, silent.reason)).collect())
+    }
+
+    fn check(files: &[(&str, &str)], meters: Option<&[Meter]>, says: &[Meter], told: &[(Meter, Reason)]) {
+        let host = tree(files);
+        let found = said(&host, &config(&host, meters.map(<[Meter]>::to_vec)));
+        assert_eq!(found, (says.to_vec(), told.to_vec()), "{files:?}");
+    }
+
+    #[test]
+    fn everything_that_is_there_is_read_and_nothing_guessed_beside_it() {
+        let counter = ("class/powercap/intel-rapl:0/energy_uj", "5");
+        check(&[STAT, RAPL, counter, SERVER, POWER], None, &[Meter::Rapl, Meter::Hwmon], &[]);
+        check(&[STAT, SERVER, POWER], None, &[Meter::Hwmon], &[]);
+    }
+
+    #[test]
+    fn a_guess_is_made_where_nothing_tells_of_the_host() {
+        check(&[STAT], None, &[Meter::Estimate], &[]);
+        check(&[STAT, CARD, POWER], None, &[Meter::Hwmon, Meter::Estimate], &[]);
+        let host = tree(&[STAT]);
+        let readings = Meters::open(&config(&host, None)).read();
+        assert!(readings.readings.iter().all(|reading| reading.zone.method == Method::Estimated));
+    }
+
+    #[test]
+    fn nothing_is_guessed_where_nobody_asked_for_power() {
+        let host = tree(&[STAT]);
+        assert_eq!(said(&host, &Config { is_asked_for: false, ..config(&host, None) }), (vec![], vec![]));
+    }
+
+    #[test]
+    fn nothing_is_guessed_where_a_meter_is_hindered_and_why_is_told() {
+        let unreadable = ("class/powercap/intel-rapl:0/energy_uj/a_directory", "");
+        check(&[STAT, RAPL, unreadable], None, &[], &[(Meter::Rapl, Reason::Io)]);
+        let charging = ("class/power_supply/BAT0/status", "Charging");
+        check(&[STAT, BATTERY, charging], None, &[], &[(Meter::Battery, Reason::Idle)]);
+        let garbage = ("class/hwmon/hwmon0/power1_average", "garbage");
+        check(&[STAT, SERVER, garbage], None, &[], &[(Meter::Hwmon, Reason::Parse)]);
+    }
+
+    #[test]
+    fn of_named_meters_only_those_are_read_and_each_that_is_not_there_is_told() {
+        check(&[STAT, SERVER, POWER], Some(&[Meter::Estimate]), &[Meter::Estimate], &[]);
+        let absent = [Meter::Ioreport, Meter::Hwmon, Meter::Battery];
+        check(&[STAT], Some(&absent), &[], &absent.map(|meter| (meter, Reason::NotFound)));
     }
 }
