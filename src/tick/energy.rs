@@ -239,11 +239,12 @@ impl Energy {
                 return None;
             }
             let items = bills.iter().map(|bill| bill.item(&metered.service)).collect::<Option<Vec<_>>>()?;
-            // A minute ends with a reading, which may be a little off its end: what was measured stands for all of it.
-            let whole = |bill: &Bill| MINUTE.share_of(bill.minute.measured);
-            let each = || items.iter().zip(&bills).map(|(item, bill)| (item, whole(bill)));
-            let grams = each().map(|(item, whole)| Grams::new(item.grams?.get() * whole)).sum::<Option<Grams>>();
-            let joules = each().map(|(item, whole)| item.energy.as_joules() * whole).sum();
+            // Minutes end with a reading, a little off their ends: what was measured stands for all of them.
+            let measured = bills.iter().map(|bill| bill.minute.measured).fold(Span::ZERO, |sum, span| sum + span);
+            let whole = over.share_of(measured);
+            let joules = items.iter().map(|item| item.energy.as_joules()).sum::<f64>() * whole;
+            let grams = items.iter().map(|item| item.grams).sum::<Option<Grams>>();
+            let grams = grams.and_then(|grams| Grams::new(grams.get() * whole));
             Some(PerRequest { over, requests: counted.tally.total(), joules, grams })
         })
     }
