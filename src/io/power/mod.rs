@@ -17,7 +17,8 @@ mod number;
 mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod trees;
 
 use std::fs;
@@ -210,8 +211,9 @@ fn body(meter: Meter, _config: &Config) -> Option<Box<dyn Body>> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(target_os = "linux")]
     #![allow(clippy::unwrap_used)]
     use tempfile::TempDir;
 
