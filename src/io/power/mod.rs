@@ -18,7 +18,6 @@ mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod trees;
 
 use std::fs;
@@ -213,7 +212,6 @@ fn body(meter: Meter, _config: &Config) -> Option<Box<dyn Body>> {
 
 #[cfg(test)]
 mod tests {
-    #![cfg(target_os = "linux")]
     #![allow(clippy::unwrap_used)]
     use tempfile::TempDir;
 
