@@ -6,10 +6,13 @@ use std::mem;
 use crate::energy::carbon::{Carbon, Footprint};
 use crate::energy::shares::{Claim, CpuCounter, Spent, split};
 use crate::energy::{Minute, Step};
-use crate::units::{Grams, Microjoules, Ratio, Watts};
+use crate::units::{Grams, Microjoules, Ratio, Span, Watts};
 
 /// A host that is less busy than this does nothing worth the name: what it draws then is its idle power.
 const QUIET: f64 = 0.05;
+
+/// The kernel tells the time of all CPUs in ticks of 10 ms: shares of less than this would be shares of a few of them.
+const SHORTEST: Span = Span::millis(500);
 
 /// A service that is charged.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +90,8 @@ pub struct Billing {
     busy: CpuCounter,
     all: CpuCounter,
     cpu: Vec<CpuCounter>,
+    /// What was measured and not charged yet, and in what time.
+    uncharged: (Microjoules, Span),
     charges: Charges,
     /// Whether anything was ever measured.
     has_begun: bool,
@@ -127,6 +132,7 @@ impl Billing {
             busy: CpuCounter::default(),
             all: CpuCounter::default(),
             cpu: vec![CpuCounter::default(); services.len()],
+            uncharged: Default::default(),
             charges: Charges { services: services.iter().map(charge).collect(), ..Charges::default() },
             has_begun: false,
             open: Open::of(&services),
@@ -146,10 +152,12 @@ impl Billing {
 
     /// Takes up what was measured and how CPU time stood then; returns the bill of the minute that ended.
     pub fn step(&mut self, step: &Step, times: &CpuTimes, footprint: &Footprint, on_battery: bool) -> Option<Bill> {
-        let (busy, claims) = self.claims(times);
         if let Some(energy) = step.interval.energy {
-            let spent = Spent { energy, took: step.interval.span, idle: self.idle(), busy };
-            self.charge(&spent, &claims, footprint);
+            self.uncharged = (self.uncharged.0 + energy, self.uncharged.1 + step.interval.span);
+        }
+        let (_, took) = self.uncharged;
+        if took.is_zero() || took >= SHORTEST || step.minute.is_some() {
+            self.charge(times, footprint);
         }
         let minute = step.minute?;
         let open = mem::replace(&mut self.open, Open::of(&self.services));
@@ -172,8 +180,15 @@ impl Billing {
         (busy, self.services.iter().enumerate().map(claim).collect())
     }
 
-    fn charge(&mut self, spent: &Spent, claims: &[Claim], footprint: &Footprint) {
-        let split = split(spent, claims);
+    /// Charges what was measured since it was last done.
+    fn charge(&mut self, times: &CpuTimes, footprint: &Footprint) {
+        let (busy, claims) = self.claims(times);
+        let (energy, took) = mem::take(&mut self.uncharged);
+        if took.is_zero() {
+            return;
+        }
+        let spent = Spent { energy, took, idle: self.idle(), busy };
+        let split = split(&spent, &claims);
         let carbon = |energy| footprint.of(energy, spent.energy, spent.took);
         let both = |sum: Option<Grams>, more: Carbon| sum.zip(more.total()).map(|(sum, more)| sum + more);
         self.has_begun = true;
@@ -203,7 +218,7 @@ mod tests {
     use super::*;
     use crate::energy::carbon::Intensity;
     use crate::energy::{Basis, Interval};
-    use crate::units::{Span, Timestamp};
+    use crate::units::Timestamp;
 
     fn services() -> Vec<Service> {
         let service = |name: &str, share| Service { name: name.into(), share };
@@ -249,6 +264,18 @@ mod tests {
         assert_eq!(billing.charges(), None);
         billing.step(&measured(60), &times(1, 1_002, 501), &footprint, false);
         assert_eq!(joules(billing.charges().unwrap()), [20.0, 20.0, 4.0, 16.0]);
+    }
+
+    #[test]
+    fn what_fast_readings_bring_is_charged_together() {
+        let mut billing = Billing::new(services(), None, None);
+        let footprint = declared(None);
+        billing.step(&Step::default(), &times(0, 0, 0), &footprint, false);
+        let fast = Interval { span: Span::millis(250), ..measured(10).interval };
+        billing.step(&Step { interval: fast, minute: None }, &times(1, 0, 0), &footprint, false);
+        assert_eq!(billing.charges(), None);
+        billing.step(&Step { interval: fast, minute: None }, &times(2, 4, 2), &footprint, false);
+        assert_eq!(joules(billing.charges().unwrap()), [0.0, 10.0, 2.0, 8.0]);
     }
 
     #[test]

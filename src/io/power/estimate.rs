@@ -15,7 +15,8 @@ pub struct Estimate {
     procfs: PathBuf,
     /// What they are made to draw at most; `None` where it is not declared.
     tdp: Option<Watts>,
-    last: Option<Cpus>,
+    /// When it last spoke; at the boot of the host before it has.
+    last: Cpus,
 }
 
 impl Estimate {
@@ -23,17 +24,16 @@ impl Estimate {
     pub fn open(config: &Config) -> Option<Estimate> {
         let role = Role::Package { socket: 0, die: None };
         let zone = Zone { meter: Meter::Estimate, id: "processors".into(), role, method: Method::Estimated };
-        let last = Cpus::read(&config.procfs).ok();
-        let is_useful = last.is_some() || config.meters.is_some();
-        is_useful.then(|| Estimate { zone: Arc::new(zone), procfs: config.procfs.clone(), tdp: config.tdp, last })
+        let is_useful = config.meters.is_some() || Cpus::read(&config.procfs).is_ok();
+        let (zone, last) = (Arc::new(zone), Cpus::default());
+        is_useful.then(|| Estimate { zone, procfs: config.procfs.clone(), tdp: config.tdp, last })
     }
 
     /// What they drew since it was last asked; `None` where no time has passed.
     fn power(&mut self) -> Result<Option<Watts>, Unread> {
         let now = Cpus::read(&self.procfs)?;
-        let last = *self.last.get_or_insert(now);
-        let Some(busy) = now.busy_since(last) else { return Ok(None) };
-        self.last = Some(now);
+        let Some(busy) = now.busy_since(self.last) else { return Ok(None) };
+        self.last = now;
         Ok(Some(estimate::power(busy, self.tdp.unwrap_or_else(|| estimate::tdp(now.count)))))
     }
 }
@@ -87,6 +87,7 @@ mod tests {
         let tree = tree(&[]);
         work(&tree, 1_000, 9_000);
         let mut estimate = meter(&tree, Some(100.0));
+        assert_eq!(watts(&mut estimate), Ok(Some(32.0))); // since boot
         assert_eq!(watts(&mut estimate), Ok(None)); // no time has passed
         work(&tree, 1_400, 9_000);
         assert_eq!(watts(&mut estimate), Ok(Some(102.0)));

@@ -17,8 +17,12 @@ mod number;
 mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
+<<<<<<< HEAD
 pub mod services;
 #[cfg(all(test, target_os = "linux"))]
+=======
+#[cfg(test)]
+>>>>>>> bodies
 mod trees;
 
 use std::fs;
@@ -229,7 +233,7 @@ fn body(meter: Meter, _config: &Config) -> Option<Box<dyn Body>> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use tempfile::TempDir;

@@ -75,6 +75,7 @@ impl Unread {
     pub fn silent(self, meter: Meter, zone: Option<&Arc<Zone>>) -> Silent {
         let remedy = match self.reason {
             Reason::Permission => "run as root, or grant CAP_DAC_READ_SEARCH",
+            Reason::NotFound if zone.is_none() => "leave it out of power.meters",
             Reason::NotFound | Reason::Io | Reason::Parse | Reason::Standstill | Reason::Idle => "",
         };
         Silent { meter, zone: zone.cloned(), reason: self.reason, what: self.what, remedy: remedy.into() }

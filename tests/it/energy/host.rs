@@ -58,7 +58,7 @@ impl Host {
     pub fn section(&self, more: &str) -> String {
         let (sysfs, procfs) = (self.tree.sys(), self.tree.proc());
         format!(
-            "power: {{ every: 100ms, meters: [rapl], sysfs: {}, procfs: {}, {more} }}",
+            "power: {{ every: 1s, meters: [rapl], sysfs: {}, procfs: {}, {more} }}",
             sysfs.display(),
             procfs.display()
         )
