@@ -11,18 +11,13 @@ mod estimate;
 mod hwmon;
 #[cfg(target_os = "macos")]
 mod ioreport;
-#[cfg(target_os = "linux")]
 mod number;
 #[cfg(target_os = "linux")]
 mod nvml;
 #[cfg(target_os = "linux")]
 mod rapl;
-<<<<<<< HEAD
 pub mod services;
-#[cfg(all(test, target_os = "linux"))]
-=======
 #[cfg(test)]
->>>>>>> bodies
 mod trees;
 
 use std::fs;
