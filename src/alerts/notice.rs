@@ -35,6 +35,10 @@ pub enum News {
     NoData {
         released: Option<Severity>,
     },
+    /// Low-power mode was entered or left.
+    LowPower {
+        on: bool,
+    },
     /// The host drew more than it should for a minute, or has recovered from that.
     PowerAbove {
         recovered: bool,
@@ -50,16 +54,18 @@ pub enum Kind {
     Burn,
     NoData,
     PowerAbove,
+    LowPower,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 7] = [
         Kind::BudgetConsumed,
         Kind::BudgetExhausted,
         Kind::BudgetRecovered,
         Kind::Burn,
         Kind::NoData,
         Kind::PowerAbove,
+        Kind::LowPower,
     ];
 
     pub fn name(self) -> &'static str {
@@ -70,13 +76,15 @@ impl Kind {
             Kind::Burn => "burn",
             Kind::NoData => "no_data",
             Kind::PowerAbove => "power_above",
+            Kind::LowPower => "low_power",
         }
     }
 
     /// Whether rule files alert it too.
     pub fn is_in_rules(self) -> bool {
         match self {
-            Kind::BudgetConsumed | Kind::BudgetExhausted | Kind::BudgetRecovered | Kind::PowerAbove => false,
+            Kind::BudgetConsumed | Kind::BudgetExhausted | Kind::BudgetRecovered => false,
+            Kind::PowerAbove | Kind::LowPower => false,
             Kind::Burn | Kind::NoData => true,
         }
     }
@@ -100,6 +108,7 @@ impl News {
             News::Burn { .. } => Kind::Burn,
             News::NoData { .. } => Kind::NoData,
             News::PowerAbove { .. } => Kind::PowerAbove,
+            News::LowPower { .. } => Kind::LowPower,
         }
     }
 
@@ -111,6 +120,7 @@ impl News {
             News::Burn { severity, what, .. } => format!("{severity} {}", what.name()),
             News::NoData { released: Some(severity) } => severity.to_string(),
             News::PowerAbove { recovered } => recovered.to_string(),
+            News::LowPower { on } => on.to_string(),
         }
     }
 }
@@ -125,6 +135,8 @@ impl fmt::Display for News {
             News::Burn { severity, what, .. } => write!(f, "{severity} {}", what.name()),
             News::NoData { released: None } => write!(f, "no data"),
             News::NoData { released: Some(severity) } => write!(f, "no data, {severity} released"),
+            News::LowPower { on: true } => write!(f, "low-power mode entered"),
+            News::LowPower { on: false } => write!(f, "low-power mode left"),
             News::PowerAbove { recovered: false } => write!(f, "power above its limit"),
             News::PowerAbove { recovered: true } => write!(f, "power below its limit again"),
         }
@@ -150,9 +162,11 @@ pub struct Notice {
 /// What the host drew over a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Drawn {
-    pub mean: Watts,
+    /// `None` where it was not measured.
+    pub mean: Option<Watts>,
     pub peak: Option<Watts>,
-    pub limit: Watts,
+    /// What it should not draw more than; `None` where nobody says.
+    pub limit: Option<Watts>,
 }
 
 /// The SLO that a notice is about, as it was declared.

@@ -180,7 +180,7 @@ async fn natives(config: &Config, slos: &[Slo]) -> anyhow::Result<HashSet<String
     let inquiry = asked.map_err(|error| anyhow!("the source could not be asked: {}", error.problem()))?;
     let natives = inquiry.plan.queries.iter().filter_map(|query| match &query.question {
         Question::Raw { selector, reading: Reading::Native, .. } => Some(selector.to_string()),
-        Question::Raw { .. } | Question::Points { .. } => None,
+        Question::Raw { .. } | Question::Points { .. } | Question::Own { .. } => None,
     });
     Ok(natives.collect())
 }

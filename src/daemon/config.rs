@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
+use crate::daemon::carbon::Carbon;
 use crate::daemon::publish;
+use crate::io::power::services::Service;
 use crate::io::{notify, power, prometheus, scrape, web};
-use crate::plan::Pace;
+use crate::plan::{MeteredService, Metering, Pace};
 use crate::rules::{Style, Terms};
 use crate::tick::latency;
 use crate::units::{Place, Problem, Severity, Span};
@@ -80,6 +82,7 @@ pub struct Config {
     pub notify_problems: Vec<Problem>,
     pub power: power::Config,
     pub web: web::Config,
+    pub carbon: Carbon,
     pub log: Log,
 }
 
@@ -160,6 +163,7 @@ impl Config {
             notify_problems: Vec::new(),
             power: power::Config::default(),
             web: web::Config::default(),
+            carbon: Carbon::default(),
             log: Log { format: None, level: tracing::Level::INFO },
         };
         let Some(mut fields) = Fields::of(node, "a configuration", problems) else { return config };
@@ -188,10 +192,14 @@ impl Config {
         }
         if let Some(power) = fields.take("power") {
             config.power = power::Config::read(power, fields.problems);
+            config.pace.metering = metering(&config.power);
             config.pace.power_limit = config.power.limit();
         }
         if let Some(web) = fields.take("web") {
             config.web = web::Config::read(web, fields.problems);
+        }
+        if let Some(carbon) = fields.take("carbon") {
+            config.carbon = Carbon::read(carbon, fields.problems);
         }
         if let Some(log) = fields.take("log") {
             config.log.read(log, fields.problems);
@@ -264,6 +272,20 @@ impl Log {
         let levels = [("error", Level::ERROR), ("warn", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
         self.level = fields.choice("level", &levels).unwrap_or(self.level);
         fields.done();
+    }
+}
+
+/// What a tick needs of what is measured.
+fn metering(power: &power::Config) -> Metering {
+    let service = |service: &Service| MeteredService {
+        name: service.name.clone(),
+        requests: service.requests.clone(),
+        place: service.place.clone(),
+    };
+    Metering {
+        services: power.services.iter().map(service).collect(),
+        host: power.host().into(),
+        low_power: power.low_power,
     }
 }
 

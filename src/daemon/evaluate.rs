@@ -179,18 +179,23 @@ impl Evaluation {
 
     /// The newest instant whose samples should all be there.
     fn instant(&self) -> Timestamp {
-        (self.source.now() - self.delay).on_grid(self.pace.every)
+        (self.source.now() - self.delay).on_grid(self.stride())
+    }
+
+    /// How far one instant that is evaluated lies from the next.
+    fn stride(&self) -> Span {
+        self.state.stride(&self.plan)
     }
 
     /// Waits for the next instant. A clock that was set back is noticed by how long that would take.
     async fn wait(&mut self) {
-        let next = self.last.map_or(self.instant(), |last| last + self.pace.every);
+        let next = self.last.map_or(self.instant(), |last| (last + self.stride()).on_grid(self.stride()));
         let wait = (next + self.delay).since(self.source.now());
-        if wait > self.pace.every + SET_BACK {
+        if wait > self.stride() + SET_BACK {
             self.source.look_at_its_clock().await;
             self.say_that_it_waits(next);
         }
-        let wait = wait.min(self.pace.every).max(Span::millis(10));
+        let wait = wait.min(self.stride()).max(Span::millis(10));
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
             Some(read) = self.desk.read.recv() => self.remember(read),
@@ -309,7 +314,7 @@ impl Evaluation {
         let Round { mut pieces, idle, .. } = round;
         pieces.extend(idle);
         self.progressed = pieces.iter().any(|piece| piece.answer.is_ok() && piece.until < instant);
-        Seen { pieces, starts, distributions: self.distributions(instant).await, minutes: Vec::new() }
+        Seen { pieces, starts, distributions: self.distributions(instant).await, ..Seen::default() }
     }
 
     /// Reads whole histograms when it is time: after the counts, for which nothing else has to wait.
@@ -334,11 +339,13 @@ impl Evaluation {
     }
 
     /// One tick: count, judge, write, show, tell.
-    async fn step(&mut self, mut seen: Seen, instant: Timestamp) {
-        seen.minutes = self.power.minutes();
+    async fn step(&mut self, seen: Seen, instant: Timestamp) {
+        let (bills, wish) = self.power.heard();
+        let seen = Seen { bills, wish, ..seen };
         let state = mem::take(&mut self.state);
         let (state, effects) = tick::tick(state, &self.plan, seen, instant);
         self.state = state;
+        self.power.save(self.state.is_saving());
         for effect in effects {
             match effect {
                 Effect::Keep(entry) => self.pending.join(entry),
@@ -406,6 +413,7 @@ mod tests {
     use crate::daemon::Config;
     use crate::daemon::backfill::Backfill;
     use crate::daemon::publish::Publisher;
+    use crate::daemon::{carbon, measure};
     use crate::units::SloId;
 
     /// An evaluation of nothing, with a ledger in `dir`.
@@ -423,6 +431,7 @@ mod tests {
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
         let registry = prometheus::Registry::new();
+        let power = measure::build(&config, None, carbon::build(&config).unwrap().0).1;
         Evaluation::new(Parts {
             slos: Vec::new(),
             has_all_slos: true,
@@ -431,10 +440,10 @@ mod tests {
             state: State::default(),
             source: Source::build(&config, &[]).unwrap().0,
             store,
-            desk: Backfill::build(&config, &registry).unwrap().1,
+            desk: Backfill::build(&config, &registry, power.is_saving()).unwrap().1,
             press: Publisher::build(&config).unwrap().1,
             counter: Counter::default(),
-            power: crate::daemon::measure::build(&config.power).1,
+            power,
             problems: Problems::default(),
             gate: Arc::new(Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap()),
             gauges: Gauges::build(&registry).unwrap(),

@@ -3,65 +3,85 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::{iter, mem};
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::energy::{Account, Minute, Reason, Silent};
+use crate::daemon::Config;
+use crate::daemon::carbon::Known;
+use crate::daemon::charging::{Charging, Instruments};
+use crate::energy::{Bill, Reason, Silent, Wish};
 use crate::io::clock;
-use crate::io::power::{Config, Meters};
+use crate::io::power::{self, SELDOM};
 use crate::report::{Check, Energy};
-use crate::units::{Problem, Span};
+use crate::units::{Problem, Span, Watts};
 
 /// Ticks that stop for longer than a day lose the minutes beyond.
 const MINUTES: usize = 24 * 60;
 
+/// The most wishes between two ticks.
+const WISHES: usize = 16;
+
+/// How much more seldom is read while less is to be spent.
+const SAVING: i64 = 4;
+
 /// The meters, and where it is told what they say.
 pub struct Measurement {
-    meters: Meters,
-    account: Account,
-    config: Config,
+    instruments: Instruments,
+    charging: Charging,
+    every: Span,
     published: Arc<ArcSwap<Energy>>,
-    minutes: mpsc::Sender<Minute>,
+    bills: mpsc::Sender<Bill>,
+    is_saving: watch::Receiver<bool>,
 }
 
-/// What the evaluate loop hears of the meters.
+/// What the evaluate loop hears of energy, and where it says whether to spend less.
 pub struct Power {
-    config: Config,
+    config: power::Config,
     published: Arc<ArcSwap<Energy>>,
-    minutes: mpsc::Receiver<Minute>,
+    bills: mpsc::Receiver<Bill>,
+    wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
+    is_saving: watch::Sender<bool>,
 }
 
-/// Opens the meters: it is the moment at which the daemon may still do so.
-pub fn build(config: &Config) -> (Measurement, Power) {
-    let published = Arc::new(ArcSwap::from_pointee(Energy { idle: config.idle, ..Energy::default() }));
-    let (sender, minutes) = mpsc::channel(MINUTES);
+/// `lowest` is the idle power that was found out before the start.
+pub fn build(config: &Config, lowest: Option<Watts>, carbon: watch::Receiver<Known>) -> (Measurement, Power) {
+    let idle = config.power.idle.or(lowest);
+    let published = Arc::new(ArcSwap::from_pointee(Energy { idle, ..Energy::default() }));
+    let (sender, bills) = mpsc::channel(MINUTES);
+    let (is_saving, saving) = watch::channel(false);
     let measurement = Measurement {
-        meters: Meters::open(config),
-        account: Account::default(),
-        config: config.clone(),
+        instruments: Instruments::open(config),
+        charging: Charging::new(config, lowest, carbon),
+        every: config.power.every,
         published: published.clone(),
-        minutes: sender,
+        bills: sender,
+        is_saving: saving,
     };
-    (measurement, Power { config: config.clone(), published, minutes })
+    let power = Power { config: config.power.clone(), published, bills, wishes: mpsc::channel(WISHES), is_saving };
+    (measurement, power)
 }
 
 impl Measurement {
     /// Reads the meters until it is told to stop. A reading that is late is not made up for: the next one counts it.
     pub async fn run(self, stop: CancellationToken) {
-        let Measurement { mut meters, mut account, config, published, minutes } = self;
-        let mut readings = interval(every(config.every));
-        readings.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let Measurement { mut instruments, mut charging, every, published, bills, is_saving } = self;
+        let (mut pace, mut readings) = (every, paced(every));
         loop {
+            let wanted = if *is_saving.borrow() { (every * SAVING).min(SELDOM) } else { every };
+            if wanted != pace {
+                (pace, readings) = (wanted, paced(wanted));
+            }
             // A meter may take its time, which nobody else has to wait for.
             let reading = async {
                 readings.tick().await;
                 spawn_blocking(move || {
-                    let read = meters.read();
-                    (meters, read)
+                    let read = instruments.read();
+                    (instruments, read)
                 })
                 .await
             };
@@ -70,15 +90,15 @@ impl Measurement {
                 () = stop.cancelled() => return,
             };
             let Ok((again, read)) = read else { return };
-            meters = again;
-            let now = clock::now();
-            if let Some(minute) = account.step(&read, now).minute
-                && minutes.try_send(minute).is_err()
+            instruments = again;
+            let (energy, bill) = charging.step(read, clock::now());
+            if let Some(bill) = bill
+                && let Err(lost) = bills.try_send(bill)
             {
-                tracing::error!(at = %minute.at, "no tick takes the minutes of power; this one is lost");
+                let at = lost.into_inner().minute.at;
+                tracing::error!(%at, "no tick takes the minutes of power; this one is lost");
             }
-            let statement = account.statement();
-            published.store(Arc::new(Energy { as_of: Some(now), statement, idle: config.idle }));
+            published.store(Arc::new(energy));
         }
     }
 }
@@ -89,46 +109,74 @@ impl Power {
         self.published.clone()
     }
 
-    /// The minutes that ended since this was last asked.
-    pub fn minutes(&mut self) -> Vec<Minute> {
-        std::iter::from_fn(|| self.minutes.try_recv().ok()).collect()
+    /// Where wishes for low-power mode go; `None` where there is none, for nobody asked for power.
+    pub fn wishes(&self) -> Option<mpsc::Sender<Wish>> {
+        self.config.is_asked_for.then(|| self.wishes.0.clone())
     }
 
-    /// What is wrong with the meters. Where nobody asked for power, nothing is.
-    pub fn found(&self) -> (Vec<Problem>, Check) {
-        let energy = self.published.load();
-        let (host, silent) = (&energy.statement.host, &energy.statement.silent);
-        if !self.config.is_asked_for || energy.as_of.is_none() {
-            let check = if host.basis.is_some() { Check::Healthy } else { Check::Off };
-            return (Vec::new(), check);
-        }
-        if host.basis.is_none() {
-            let mut problems: Vec<Problem> =
-                silent.iter().map(|silent| Problem::error("meter", told(silent), &*silent.remedy)).collect();
-            if problems.is_empty() {
-                let what = "no meter tells the power of this host";
-                problems.push(Problem::error("meter", what, "see `burnwatch power`, and set power.meters"));
-            }
-            let check = Check::Degraded(problems[0].to_string());
-            return (problems, check);
-        }
-        let is_surprise = |silent: &&Silent| match silent.reason {
-            // A host need not have every meter, unless somebody named it.
-            Reason::NotFound => self.config.meters.is_some(),
-            Reason::Idle => false,
-            Reason::Permission | Reason::Io | Reason::Parse | Reason::Standstill => true,
-        };
-        let warning = |silent: &Silent| Problem::warning("meter", told(silent), &*silent.remedy);
-        (silent.iter().filter(is_surprise).map(warning).collect(), Check::Healthy)
+    /// Whether less is to be spent.
+    pub fn is_saving(&self) -> watch::Receiver<bool> {
+        self.is_saving.subscribe()
     }
+
+    /// Says whether less is to be spent.
+    pub fn save(&self, is_saving: bool) {
+        self.is_saving.send_if_modified(|before| mem::replace(before, is_saving) != is_saving);
+    }
+
+    /// The bills of minutes that ended since this was last asked, and the last wish.
+    pub fn heard(&mut self) -> (Vec<Bill>, Option<Wish>) {
+        let bills = iter::from_fn(|| self.bills.try_recv().ok()).collect();
+        (bills, iter::from_fn(|| self.wishes.1.try_recv().ok()).last())
+    }
+
+    /// What is wrong with the meters and beside them. Where nobody asked for power, nothing is.
+    pub fn found(&self) -> (Vec<Problem>, Check) {
+        found(&self.config, &self.published.load())
+    }
+}
+
+fn found(config: &power::Config, energy: &Energy) -> (Vec<Problem>, Check) {
+    let (mut problems, check) = found_of_meters(config, energy);
+    problems.extend(energy.problems.iter().cloned());
+    (problems, check)
+}
+
+fn found_of_meters(config: &power::Config, energy: &Energy) -> (Vec<Problem>, Check) {
+    let (host, silent) = (&energy.statement.host, &energy.statement.silent);
+    if !config.is_asked_for || energy.as_of.is_none() {
+        let check = if host.basis.is_some() { Check::Healthy } else { Check::Off };
+        return (Vec::new(), check);
+    }
+    if host.basis.is_none() {
+        let mut problems: Vec<Problem> =
+            silent.iter().map(|silent| Problem::error("meter", told(silent), &*silent.remedy)).collect();
+        if problems.is_empty() {
+            let what = "no meter tells the power of this host";
+            problems.push(Problem::error("meter", what, "see `burnwatch power`, and set power.meters"));
+        }
+        let check = Check::Degraded(problems[0].to_string());
+        return (problems, check);
+    }
+    let is_surprise = |silent: &&Silent| match silent.reason {
+        // A host need not have every meter, unless somebody named it.
+        Reason::NotFound => config.meters.is_some(),
+        Reason::Idle => false,
+        Reason::Permission | Reason::Io | Reason::Parse | Reason::Standstill => true,
+    };
+    let warning = |silent: &Silent| Problem::warning("meter", told(silent), &*silent.remedy);
+    (silent.iter().filter(is_surprise).map(warning).collect(), Check::Healthy)
 }
 
 fn told(silent: &Silent) -> String {
     format!("the meter {} cannot be read: {}", silent.meter.name(), silent.what)
 }
 
-fn every(every: Span) -> Duration {
-    Duration::from_millis(every.as_millis().unsigned_abs())
+fn paced(every: Span) -> Interval {
+    let every = Duration::from_millis(every.as_millis().unsigned_abs());
+    let mut readings = interval(every);
+    readings.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    readings
 }
 
 #[cfg(test)]
@@ -137,25 +185,24 @@ mod tests {
     use crate::energy::{Basis, Host, Meter, Statement};
 
     /// What is found where a meter is silent for `reason`: how the check is, and whether there is a problem.
-    fn check(config: Config, basis: Option<Basis>, reason: Reason, expected: (Check, usize)) {
-        let (_, power) = build(&Config { sysfs: "/nonexistent".into(), ..config });
+    fn check(config: power::Config, basis: Option<Basis>, reason: Reason, expected: (Check, usize)) {
         let silent = Silent { meter: Meter::Rapl, zone: None, reason, what: "x".into(), remedy: "y".into() };
         let statement = Statement { host: Host { basis, watts: None }, silent: vec![silent], ..Statement::default() };
-        power.published.store(Arc::new(Energy { as_of: Some(clock::now()), statement, idle: None }));
-        let (problems, check) = power.found();
+        let energy = Energy { as_of: Some(clock::now()), statement, ..Energy::default() };
+        let (problems, check) = found(&config, &energy);
         assert_eq!((check, problems.len()), expected, "{reason:?} {problems:?}");
     }
 
     #[test]
     fn what_nobody_asked_for_is_no_problem() {
-        check(Config::default(), None, Reason::Permission, (Check::Off, 0));
-        check(Config::default(), Some(Basis::Components), Reason::Io, (Check::Healthy, 0));
+        check(power::Config::default(), None, Reason::Permission, (Check::Off, 0));
+        check(power::Config::default(), Some(Basis::Components), Reason::Io, (Check::Healthy, 0));
     }
 
     #[test]
     fn what_was_asked_for_and_cannot_be_told_is_one() {
-        let asked = Config { is_asked_for: true, ..Config::default() };
-        let named = Config { meters: Some(vec![Meter::Rapl]), ..asked.clone() };
+        let asked = power::Config { is_asked_for: true, ..power::Config::default() };
+        let named = power::Config { meters: Some(vec![Meter::Rapl]), ..asked.clone() };
         let degraded = Check::Degraded("the meter rapl cannot be read: x; y".into());
         check(asked.clone(), None, Reason::NotFound, (degraded, 1));
         check(asked.clone(), Some(Basis::Platform), Reason::NotFound, (Check::Healthy, 0));

@@ -1,6 +1,8 @@
 //! The daemon: built from everything that can fail at start, then loops that run until they are told to stop.
 
 mod backfill;
+mod carbon;
+mod charging;
 mod config;
 mod deliver;
 mod evaluate;
@@ -25,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::backfill::Backfill;
+use crate::daemon::carbon::Asking;
 use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
 use crate::daemon::gauges::{Gauges, Notifications};
@@ -52,6 +55,7 @@ pub struct Daemon {
     evaluation: Evaluation,
     backfill: Option<Backfill>,
     publisher: Option<Publisher>,
+    asking: Option<Asking>,
     measurement: Measurement,
     watches: Vec<Watch>,
     post: Post,
@@ -100,16 +104,21 @@ impl Daemon {
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
-        let (backfill, desk) = Backfill::build(config, &registry)?;
+        let (carbon, asking) = carbon::build(config)?;
+        let (measurement, power) = measure::build(config, state.energy.kept.totals.idle, carbon);
+        let (backfill, desk) = Backfill::build(config, &registry, power.is_saving())?;
         let (publisher, press) = Publisher::build(config)?;
         let notifications = Notifications::build(&registry)?;
         let (channels, unusable) = deliver::channels(&config.notify, config.rules.is_some());
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
         let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
-        let (measurement, power) = measure::build(&config.power);
-        let told =
-            web::Told { snapshot: published.clone(), deliveries: post.record.clone(), energy: power.published() };
+        let told = web::Told {
+            snapshot: published.clone(),
+            deliveries: post.record.clone(),
+            energy: power.published(),
+            wishes: power.wishes(),
+        };
         let site = web::Site::new(&config.web, gate.clone(), told, registry)?;
         tracing::info!(
             slos = slos.len(),
@@ -136,7 +145,7 @@ impl Daemon {
             gauges,
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, backfill, publisher, measurement, watches, post, listener, site, published })
+        Ok(Daemon { evaluation, backfill, publisher, asking, measurement, watches, post, listener, site, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -156,7 +165,7 @@ impl Daemon {
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, publisher, measurement, watches, post, listener, site, .. } = self;
+        let Daemon { evaluation, backfill, publisher, asking, measurement, watches, post, listener, site, .. } = self;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -170,6 +179,9 @@ impl Daemon {
         }
         if let Some(publisher) = publisher {
             loops.spawn(publisher.run(stop.clone()));
+        }
+        if let Some(asking) = asking {
+            loops.spawn(asking.run(stop.clone()));
         }
         loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
         let ended = tokio::select! {

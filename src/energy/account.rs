@@ -107,7 +107,9 @@ impl Account {
             } else {
                 let why = silent().find(|(zone, _)| track.is_of(zone)).map(|(_, reason)| reason);
                 track.miss(why);
-                why.filter(|why| *why != Reason::Idle).map(|why| *oddities.errors.entry(why).or_default() += 1);
+                if let Some(why) = why.filter(|why| *why != Reason::Idle) {
+                    *oddities.errors.entry(why).or_default() += 1;
+                }
             }
         }
     }

@@ -3,6 +3,9 @@
 use crate::energy::Basis;
 use crate::units::{Microjoules, Span, Timestamp, Watts};
 
+/// A minute of which less was measured tells too little of the rest.
+const WHOLE: Span = Span::seconds(54);
+
 /// A minute that ended, with what was measured of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Minute {
@@ -18,4 +21,11 @@ pub struct Minute {
     pub mean: Option<Watts>,
     /// The highest of its readings.
     pub peak: Option<Watts>,
+}
+
+impl Minute {
+    /// Whether enough of it was measured to tell what it was like.
+    pub fn is_whole(&self) -> bool {
+        self.measured >= WHOLE
+    }
 }

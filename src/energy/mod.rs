@@ -16,18 +16,29 @@
 //! says, else an estimate; [`Basis`] tells which. What is not known is `None`, never 0.
 
 mod account;
+mod bill;
+mod carbon;
+pub mod chips;
+pub mod estimate;
+pub mod ioreport;
 mod limit;
+mod low_power;
 mod minute;
 mod mirror;
 mod part;
 mod reading;
+mod shares;
 mod statement;
 mod track;
 
 pub use account::{Account, Interval, Step};
+pub use bill::{Bill, Billing, Charge, Charges, CpuTimes, Item, Service};
+pub use carbon::{Carbon, Country, CountryError, Embodied, Footprint, Intensity, countries};
 pub use limit::Limit;
+pub use low_power::{Cause, LowPower, Rule, Wish, low_power};
 pub use minute::Minute;
 pub use reading::{Meter, Method, Reading, Readings, Reason, Role, Said, Silent, Zone};
+pub use shares::{Claim, CpuCounter, Spent, Split, split};
 pub use statement::{Basis, Host, MeterState, Oddities, PartState, Statement, ZoneState};
 
 #[cfg(test)]

@@ -72,11 +72,12 @@ impl Part {
             self.counted_to = twins.iter().find_map(|track| track.counts_from());
             return;
         };
-        let deltas = || twins.iter().filter_map(|track| Some((track.delta?, track.watts)));
-        let whole = deltas().find(|(delta, _)| delta.from == counted_to);
-        if let Some((Delta { from, to, energy }, watts)) =
-            whole.or_else(|| deltas().find(|(delta, _)| delta.from > counted_to))
-        {
+        let from = |track: &Track| track.delta.map(|delta| delta.from).or(track.counts_from());
+        let heard = || twins.iter().filter(|track| track.is_heard() && track.silent(at).is_none());
+        let whole = heard().find(|track| from(track) == Some(counted_to));
+        let rest = || heard().find(|track| track.delta.is_some_and(|delta| delta.from > counted_to));
+        let teller = whole.or_else(rest).and_then(|track| Some((track.delta?, track.watts)));
+        if let Some((Delta { from, to, energy }, watts)) = teller {
             self.energy += energy;
             self.measured = self.measured + (to - from);
             self.watts = watts;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::energy::*;
 use crate::units::{Microjoules, Span, Timestamp, Watts};
 
 /// 2^32 units of 2^-16 J, as on AMD's processors.
@@ -248,6 +248,15 @@ fn a_counter_that_is_renewed_every_other_reading_shows_steady_watts() {
     let (zone, mut bench) = (package(), Bench::new());
     (0..20).for_each(|s| _ = bench.read(&[(&zone, s / 2 * 100)]));
     assert_eq!(bench.watts(), Some(50.0));
+}
+
+#[test]
+fn a_twin_moves_nothing_while_the_first_is_heard() {
+    let (zone, twin, mut bench) = (package(), zone("intel-rapl-mmio:0", PACKAGE), Bench::new());
+    for (first, second) in [(100, 100), (150, 150), (150, 190), (170, 190), (170, 250), (210, 250)] {
+        bench.read(&[(&zone, first), (&twin, second)]);
+        assert_eq!(bench.total(), (first - 100) as f64);
+    }
 }
 
 fn measured(meter: Meter, role: Role, method: Method) -> Arc<Zone> {

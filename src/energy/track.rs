@@ -105,6 +105,11 @@ impl Track {
         }
     }
 
+    /// Whether it said something at the last reading, be it nothing new.
+    pub fn is_heard(&self) -> bool {
+        self.missed == 0
+    }
+
     pub fn is_gone(&self) -> bool {
         self.missed >= MISSED && self.why.is_none()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 
-use rusqlite::{Connection, ErrorCode, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
 
 use crate::ledger::{Account, Kept, KeptAccount};
@@ -35,6 +35,11 @@ const TABLES: &str = "
 /// Notices on their way, as JSON. They are no part of what is counted, so they came to each layout without changing it.
 const DELIVERIES: &str = "
     CREATE TABLE IF NOT EXISTS deliveries (channel TEXT NOT NULL, id TEXT NOT NULL, delivery TEXT NOT NULL, PRIMARY KEY (channel, id)) WITHOUT ROWID;
+";
+
+/// What is known of energy, as JSON in its only row. As with notices on their way, it changes no layout.
+const ENERGY: &str = "
+    CREATE TABLE IF NOT EXISTS energy (only INTEGER PRIMARY KEY CHECK (only = 1), known TEXT NOT NULL);
 ";
 
 /// What waits for the writer; everybody who writes waits until it was written.
@@ -204,6 +209,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         connection.execute_batch(&migrate).map_err(refused)?;
     }
     connection.execute_batch(DELIVERIES).map_err(refused)?;
+    connection.execute_batch(ENERGY).map_err(refused)?;
     Ok(connection)
 }
 
@@ -257,7 +263,8 @@ fn read_state(connection: &Connection) -> Result<KeptState, rusqlite::Error> {
         .prepare("SELECT service, slo, verdict FROM verdicts")?
         .query_map([], verdict)?
         .collect::<Result<_, _>>()?;
-    Ok(KeptState { ledger, verdicts })
+    let energy = connection.query_row("SELECT known FROM energy", [], |row| row.get(0)).optional()?;
+    Ok(KeptState { ledger, verdicts, energy })
 }
 
 /// Deliveries as they were left, and how many could not be read.
@@ -331,6 +338,9 @@ fn write(transaction: &Transaction, entry: &Entry) -> Result<(), rusqlite::Error
     let mut verdict = transaction.prepare("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)")?;
     for (id, json) in &entry.verdicts {
         verdict.execute(params![id.service, id.slo, json])?;
+    }
+    if let Some(energy) = &entry.energy {
+        transaction.execute("INSERT OR REPLACE INTO energy VALUES (1, ?)", [energy])?;
     }
     Ok(())
 }

@@ -116,7 +116,9 @@ pub fn book(memory: &mut Memory, answer: &Answer) -> Booking {
         Question::Raw { reading: Reading::Slices { every }, .. } => {
             book_slices(memory.watermark, *every, answer, &mut booking);
         }
-        Question::Points { every, .. } => book_points(memory.watermark, *every, answer, &mut booking),
+        Question::Points { every, .. } | Question::Own { every, .. } => {
+            book_points(memory.watermark, *every, answer, &mut booking);
+        }
     }
     memory.watermark = answer.until;
     for seen in &mut booking.seen {

@@ -93,6 +93,7 @@ impl Query {
         let (queries, is_native) = match &self.question {
             Question::Raw { reading, .. } => (1, *reading == Reading::Native),
             Question::Points { asks, .. } => (asks.len(), false),
+            Question::Own { .. } => (0, false),
         };
         let is_read = |series: &&Series| !is_native || series.labels.get(names::BOUND_LABEL) == "+Inf";
         let read: Vec<&Series> = answers.iter().flatten().filter(is_read).filter(|series| is_meant(series)).collect();
@@ -111,12 +112,14 @@ mod tests {
     use crate::slos::read;
     use crate::units::{Labels, Timestamp};
 
-    const PACE: Pace = Pace { max_series: 100, ..Pace::DEFAULT };
+    fn pace() -> Pace {
+        Pace { max_series: 100, ..Pace::DEFAULT }
+    }
 
     fn planned(slos: &str, facts: &Facts) -> Plan {
         let (slos, problems) = read("f", &format!("service: s\nslos:\n{slos}"));
         assert_eq!(problems, []);
-        plan(slos.into_iter().map(Arc::new).collect(), facts, PACE).0
+        plan(slos.into_iter().map(Arc::new).collect(), facts, pace()).0
     }
 
     fn series(labels: &[(&str, &str)], samples: i64) -> Series {

@@ -14,7 +14,7 @@ impl Query {
                 let bounds: BTreeSet<Threshold> = self.thresholds().map(Threshold).collect();
                 series.iter().flat_map(|series| cut(series, &bounds)).collect()
             }
-            Question::Raw { .. } | Question::Points { .. } => series,
+            Question::Raw { .. } | Question::Points { .. } | Question::Own { .. } => series,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::budget::{Rows, rows};
 use crate::energy::Limit;
 use crate::plan::bounds::{bounds_pattern, missing_bound};
 use crate::plan::distribution::{Distribution, distributions};
+use crate::plan::metering::{Metered, Metering, metered};
 use crate::plan::query::{Part, Query, Question, Reading, Route};
 use crate::promql::{Matcher, Narrowing, Op, Selector, names};
 use crate::slos::{Counted, Sli, Slo};
@@ -32,6 +33,7 @@ pub struct Pace {
     pub is_scraping: bool,
     /// How often histograms are read whole, for the quantiles of latencies; `None`: never.
     pub latency_quantiles: Option<Span>,
+    pub metering: Metering,
     /// Above what power somebody is told; `None`: none.
     pub power_limit: Option<Limit>,
 }
@@ -47,6 +49,7 @@ impl Pace {
         max_series: 100_000,
         is_scraping: false,
         latency_quantiles: Some(Span::minutes(5)),
+        metering: Metering::NOTHING,
         power_limit: None,
     };
 
@@ -129,6 +132,8 @@ pub struct Plan {
     pub queries: Vec<Query>,
     /// The histograms that are read whole.
     pub distributions: Vec<Distribution>,
+    /// The services whose energy is measured.
+    pub metered: Vec<Metered>,
     pub pace: Pace,
     /// The longest window of any SLO.
     pub longest: Span,
@@ -160,7 +165,11 @@ pub fn plan(slos: Vec<Arc<Slo>>, facts: &Facts, pace: Pace) -> (Plan, Vec<Proble
     let distributions = distributions(&wants, &slos, &pace);
     let joined = joined(wants, &facts.refused).into_iter();
     let mut queries: Vec<Query> = joined.map(|(root, wants)| query(root, wants, facts)).collect();
-    queries.extend(point_queries(&slos, &pace));
+    let (of_source, own) = point_queries(&slos, &pace).into_iter().partition::<Vec<_>, _>(|query| !query.is_own());
+    queries.extend(of_source);
+    // Last, for the answers of a source are counted off against the queries before.
+    queries.extend(own);
+    let metered = metered(&pace.metering, &slos, &mut problems);
     let floor = pace.floor();
     let longest = slos.iter().map(|slo| slo.window.span()).max().unwrap_or(Span::ZERO);
     let planned = |slo: Arc<Slo>| Planned {
@@ -170,7 +179,7 @@ pub fn plan(slos: Vec<Arc<Slo>>, facts: &Facts, pace: Pace) -> (Plan, Vec<Proble
         slo,
     };
     let slos = slos.into_iter().map(planned).collect();
-    (Plan { slos, queries, distributions, pace, longest }, problems)
+    (Plan { slos, queries, distributions, metered, pace, longest }, problems)
 }
 
 /// One SLO's wish to read one selector.
@@ -202,9 +211,11 @@ fn wants(index: usize, slo: &Slo, facts: &Facts) -> Vec<Want> {
     }
 }
 
-/// The expressions that an SLO wants evaluated, and what their values are to it.
+/// The expressions that an SLO wants evaluated, or the reading that it wants judged, and what their values are to it.
 fn points(slo: &Slo, pace: &Pace) -> Option<(Question, Part)> {
     match &slo.sli {
+        Sli::Own { value, bound, every } => Narrowing::new(value.matchers())
+            .map(|_| (Question::Own { reading: value.clone(), every: *every }, Part::Within(*bound))),
         _ if pace.is_scraping => None,
         Sli::Expressions { of, .. } => {
             let every = every(&slo.sli, pace);
@@ -215,7 +226,7 @@ fn points(slo: &Slo, pace: &Pace) -> Option<(Question, Part)> {
         Sli::Value { value, bound, every } => {
             Some((Question::Points { asks: vec![value.with_window(*every)], every: *every }, Part::Within(*bound)))
         }
-        Sli::Events(_) | Sli::Latency { .. } | Sli::Up { .. } | Sli::Own { .. } => None,
+        Sli::Events(_) | Sli::Latency { .. } | Sli::Up { .. } => None,
     }
 }
 
@@ -234,9 +245,9 @@ fn point_queries(slos: &[Arc<Slo>], pace: &Pace) -> Vec<Query> {
 /// What an SLO should know of how it is counted, or that it is not.
 fn remark(slo: &Slo, facts: &Facts, pace: &Pace) -> Option<Problem> {
     let problem = match &slo.sli {
-        Sli::Own { value, .. } => {
-            let what = format!("{value} is burnwatch's own, and this version measures no power yet");
-            Problem::warning("not_measured", what, "it is no_data until then")
+        Sli::Own { value, .. } if Narrowing::new(value.matchers()).is_none() => {
+            let what = format!("{value} has a pattern that only a Prometheus can match as it means it");
+            Problem::error("needs_prometheus", what, "write it without classes such as \\pL or [[:alpha:]]")
         }
         Sli::Expressions { .. } | Sli::Value { .. } if pace.is_scraping => {
             let what = "an expression needs a Prometheus to evaluate it, and source.scrape only reads targets";
@@ -253,7 +264,7 @@ fn remark(slo: &Slo, facts: &Facts, pace: &Pace) -> Option<Problem> {
             Problem::note("interpolated", what, "")
         }
         Sli::Latency { .. } => return missing_bound(slo, facts),
-        Sli::Events(_) | Sli::Expressions { .. } | Sli::Up { .. } | Sli::Value { .. } => return None,
+        Sli::Events(_) | Sli::Expressions { .. } | Sli::Up { .. } | Sli::Value { .. } | Sli::Own { .. } => return None,
     };
     Some(problem.at(&slo.place).about(&slo.id))
 }

@@ -20,6 +20,8 @@ pub enum Question {
     Raw { selector: Selector, reading: Reading, ask: String },
     /// The value of each expression at every grid point of `every`.
     Points { asks: Vec<String>, every: Span },
+    /// The values of one of burnwatch's own readings at every grid point of `every`: no source is asked.
+    Own { reading: Selector, every: Span },
 }
 
 /// How raw samples are read.
@@ -67,6 +69,7 @@ impl Query {
         match &self.question {
             Question::Raw { selector, reading, .. } => key(selector, *reading),
             Question::Points { asks, every } => format!("points/{every} {}", asks.join("; ")),
+            Question::Own { reading, every } => format!("own/{every} {reading}"),
         }
     }
 
@@ -74,7 +77,9 @@ impl Query {
     pub fn reads_counters(&self) -> bool {
         match &self.question {
             Question::Raw { reading: Reading::Counters | Reading::Buckets | Reading::Native, .. } => true,
-            Question::Raw { reading: Reading::Slices { .. }, .. } | Question::Points { .. } => false,
+            Question::Raw { reading: Reading::Slices { .. }, .. } | Question::Points { .. } | Question::Own { .. } => {
+                false
+            }
         }
     }
 
@@ -82,6 +87,11 @@ impl Query {
     pub fn carrier(&self) -> Option<&Selector> {
         let Question::Raw { selector, .. } = &self.question else { return None };
         self.routes.iter().any(|route| !route.series.is_all()).then_some(selector)
+    }
+
+    /// Whether burnwatch answers it itself.
+    pub fn is_own(&self) -> bool {
+        matches!(self.question, Question::Own { .. })
     }
 
     /// The thresholds that its routes cut histograms at.

@@ -155,7 +155,9 @@ mod tests {
     use crate::plan::{Facts, Pace, Series, plan};
     use crate::slos::read;
 
-    const PACE: Pace = Pace { max_series: 100, ..Pace::DEFAULT };
+    fn pace() -> Pace {
+        Pace { max_series: 100, ..Pace::DEFAULT }
+    }
 
     const METRICS: [&str; 4] = ["http_requests_total", "http_seconds_bucket", "http_seconds_count", "up"];
 
@@ -165,7 +167,7 @@ mod tests {
         let slos: String = slis.iter().enumerate().map(slo).collect();
         let (slos, problems) = read("f", &format!("service: s\nslos:\n{slos}"));
         assert_eq!(problems, []);
-        plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), PACE).0
+        plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), pace()).0
     }
 
     /// Where each of these selectors selects nothing, and metrics and labels are what they are.
@@ -255,7 +257,7 @@ mod tests {
         let mut found = in_vain(&[]);
         let place = |query: usize, asks: usize| match &plan.queries[query].question {
             Question::Points { asks: all, .. } => all.len() == asks,
-            Question::Raw { .. } => false,
+            Question::Raw { .. } | Question::Own { .. } => false,
         };
         assert!(place(0, 1) && place(1, 2));
         found.answers = vec![Some(vec![vec![series()]]), Some(vec![vec![series()], vec![]])];

@@ -25,6 +25,7 @@ fn asked(plan: &Plan) -> Vec<(String, Vec<usize>)> {
     let text = |question: &Question| match question {
         Question::Raw { ask, .. } => ask.clone(),
         Question::Points { asks, every } => format!("{} every {every}", asks.join(" and ")),
+        Question::Own { reading, every } => format!("{reading} read every {every}"),
     };
     let queries = plan.queries.iter();
     queries.map(|query| (text(&query.question), query.routes.iter().map(|route| route.slo).collect())).collect()
@@ -216,9 +217,11 @@ fn on_a_selector_that_is_refused_no_narrower_one_rides_but_equal_ones_stay_one_q
 }
 
 #[test]
-fn own_readings_are_asked_of_nobody() {
-    let sli = "value: burnwatch_host_power_watts, source: self, under: 100";
-    check_with(&Facts::default(), &[sli], &[], &["not_measured"]);
+fn own_readings_come_after_all_that_is_asked_of_a_source() {
+    let own = |matcher: &str| format!("value: 'burnwatch_host_power_watts{{{matcher}}}', source: self, under: 1");
+    let slis = [own("x!=\"a\""), "up: up".to_string(), own("x!~\"[[:alpha:]]\"")];
+    let asked = [("up", &[1][..]), ("burnwatch_host_power_watts{x!=\"a\"} read every 1m", &[0])];
+    check_with(&Facts::default(), &slis.each_ref().map(String::as_str), &asked, &["needs_prometheus"]);
 }
 
 #[test]

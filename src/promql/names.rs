@@ -39,6 +39,7 @@ pub const PLATFORM_ENERGY: &str = "burnwatch_platform_energy_joules_total";
 pub const GPU_ENERGY: &str = "burnwatch_gpu_energy_joules_total";
 pub const UNATTRIBUTED_ENERGY: &str = "burnwatch_unattributed_energy_joules_total";
 pub const IDLE_ENERGY: &str = "burnwatch_idle_energy_joules_total";
+pub const SERVICE_REQUESTS: &str = "burnwatch_service_requests_total";
 pub const SERVICE_ENERGY: &str = "burnwatch_service_energy_joules_total";
 pub const SERVICE_CARBON: &str = "burnwatch_service_carbon_grams_total";
 pub const CARBON_INTENSITY: &str = "burnwatch_carbon_intensity_grams_per_kilowatthour";

@@ -132,14 +132,24 @@ impl json::Notice {
                 .is_none()
                 .then(|| figures.burns.iter().map(|(window, burn)| (Length(*window), share(*burn))).collect()),
             power: power.map(|power| json::Drawn {
-                state: if *news == (News::PowerAbove { recovered: true }) { "recovered" } else { "above" }.into(),
-                mean_watts: rounded(power.mean.get(), DECIMALS),
+                state: host_state(news).into(),
+                mean_watts: share(power.mean.map(Watts::get)),
                 peak_watts: share(power.peak.map(Watts::get)),
-                limit_watts: power.limit.get(),
+                limit_watts: power.limit.map(Watts::get),
             }),
             labels: subject.labels.clone(),
             links: json::Links { runbook: subject.runbook.clone() },
         }
+    }
+}
+
+/// What became of the host.
+fn host_state(news: &News) -> &'static str {
+    match news {
+        News::PowerAbove { recovered: true } => "recovered",
+        News::LowPower { on: true } => "entered",
+        News::LowPower { on: false } => "left",
+        _ => "above",
     }
 }
 
@@ -427,7 +437,7 @@ mod tests {
     #[test]
     fn a_notice_of_the_host_has_power_in_place_of_a_budget() {
         let watts = |watts| Watts::new(watts).unwrap();
-        let power = Drawn { mean: watts(231.0), peak: None, limit: watts(200.0) };
+        let power = Drawn { mean: Some(watts(231.0)), peak: None, limit: Some(watts(200.0)) };
         let news = News::PowerAbove { recovered: true };
         let notice = Notice::of_host("here", news, example::noon(), "why".into(), power);
         let expected = json!({

@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use prometheus::TextEncoder;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
-use crate::energy::{Basis, Meter, MeterState, Method, Oddities, PartState, Reason, Role, Silent, Statement};
+use crate::energy::{
+    Basis, Charges, Intensity, Meter, MeterState, Method, Oddities, PartState, Reason, Role, Silent, Statement,
+};
 use crate::promql::names;
-use crate::report::json;
 use crate::report::metrics::{family, metric, pair, single};
 use crate::report::number::{DECIMALS, rounded};
-use crate::units::{Microjoules, Timestamp, Watts};
+use crate::report::{efficiency, json};
+use crate::tick;
+use crate::units::{Microjoules, Problem, Timestamp, Watts};
 
 /// What is known after a reading.
 #[derive(Debug, Clone, Default)]
@@ -21,15 +24,22 @@ pub struct Energy {
     pub statement: Statement,
     /// What the host draws when it does nothing.
     pub idle: Option<Watts>,
+    /// Who was charged since the start; `None` where nothing was measured.
+    pub charges: Option<Charges>,
+    /// What a kilowatt hour costs now.
+    pub intensity: Option<Intensity>,
+    /// What could not be read beside the meters.
+    pub problems: Vec<Problem>,
 }
 
 /// `/api/v1/energy`.
-pub fn answer(energy: &Energy) -> json::Energy {
+pub fn answer(energy: &Energy, known: &tick::Energy) -> json::Energy {
     json::Energy {
         as_of: energy.as_of.map(|at| at.to_string()),
         power: power(&energy.statement, energy.idle),
+        since_installation: efficiency::since_installation(&known.kept.totals),
+        services: efficiency::services(known),
         meters: meters(&energy.statement),
-        ..json::Energy::default()
     }
 }
 
@@ -59,9 +69,11 @@ pub fn told(watts: Watts) -> f64 {
 }
 
 /// The energy metrics, encoded.
-pub fn text(energy: &Energy) -> String {
+pub fn text(energy: &Energy, known: &tick::Energy) -> String {
     let mut families = totals(&energy.statement);
     families.extend(power_gauges(&energy.statement));
+    families.extend(efficiency::charges(energy));
+    families.extend(efficiency::families(known));
     families.extend(meter_families(&energy.statement.meters));
     families.retain(|family| !family.get_metric().is_empty());
     // Encoding fails only for families without a name or without series, and there are none.
@@ -223,12 +235,14 @@ mod tests {
     fn energy(basis: Basis, parts: Vec<PartState>) -> Energy {
         let host = Host { basis: Some(basis), watts: Watts::new(61.2) };
         let statement = Statement { host, parts, ..Statement::default() };
-        Energy { as_of: Some(example::noon()), statement, idle: Watts::new(20.0) }
+        Energy { as_of: Some(example::noon()), statement, idle: Watts::new(20.0), ..Energy::default() }
     }
 
-    /// The series of an exposition, without its comments.
+    /// The series of an exposition that the meters tell, without its comments.
     fn series(energy: &Energy) -> Vec<String> {
-        text(energy).lines().filter(|line| !line.starts_with('#')).map(str::to_string).collect()
+        let text = text(energy, &tick::Energy::default());
+        let is_other = |line: &&str| line.starts_with('#') || line.starts_with(names::LOW_POWER_MODE);
+        text.lines().filter(|line| !is_other(line)).map(str::to_string).collect()
     }
 
     #[test]
@@ -286,14 +300,15 @@ mod tests {
             r#"burnwatch_meter_read_errors_total{meter="rapl",reason="permission"} 5"#,
         ];
         assert_eq!(series(&Energy { statement, ..Energy::default() }), expected);
-        assert_eq!(text(&Energy::default()), "");
+        assert_eq!(series(&Energy::default()), [""; 0]);
     }
 
     #[test]
     fn the_answer_has_the_documented_shape_and_null_for_what_is_not_known() {
         let mut energy = energy(Basis::Components, Vec::new());
-        let unknown = json!({"joules": null, "grams": null});
-        let told = |energy: &Energy| serde_json::to_value(answer(energy)).unwrap();
+        let unknown = json!({"joules": null, "grams": null, "measured_seconds": 0.0, "idle_watts": null,
+            "typical_watts": null, "peak_watts": null});
+        let told = |energy: &Energy| serde_json::to_value(answer(energy, &tick::Energy::default())).unwrap();
         let power = json!({"now_watts": 61.2, "mean_watts": null, "peak_watts": null, "idle_watts": 20.0, "basis": "components"});
         assert_eq!(
             told(&energy),

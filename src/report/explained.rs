@@ -22,8 +22,12 @@ pub fn explained(plan: &Plan, index: usize, cost: Option<Cost>) -> String {
         text.prose(format!("owned by {owner}"));
     }
     text.title("Asked of the source");
-    let queries: Vec<&Query> =
-        plan.queries.iter().filter(|query| query.routes.iter().any(|route| route.slo == index)).collect();
+    let queries: Vec<&Query> = plan
+        .queries
+        .iter()
+        .filter(|query| query.routes.iter().any(|route| route.slo == index))
+        .filter(|query| !query.is_own())
+        .collect();
     queries.iter().for_each(|query| text.query(plan, query));
     if queries.is_empty() {
         text.prose("nothing");
@@ -87,6 +91,7 @@ impl Text {
                 asks.iter().for_each(|ask| self.line(INDENT, ask));
                 self.wrapped(INDENT * 2, format!("at the end of every {every}"));
             }
+            Question::Own { .. } => {}
         }
     }
 
@@ -213,12 +218,14 @@ mod tests {
     use crate::plan::{Facts, Pace, plan};
     use crate::slos::read;
 
-    const PACE: Pace = Pace { max_series: 100, ..Pace::DEFAULT };
+    fn pace() -> Pace {
+        Pace { max_series: 100, ..Pace::DEFAULT }
+    }
 
     fn of(slo: &str) -> String {
         let (slos, problems) = read("f.yaml", &format!("service: shop\nslos:\n  - {slo}\n"));
         assert_eq!(problems, []);
-        explained(&plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), PACE).0, 0, None)
+        explained(&plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), pace()).0, 0, None)
     }
 
     #[track_caller]

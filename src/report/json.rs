@@ -213,7 +213,7 @@ pub struct Notice {
     pub version: u32,
     /// The same however often it is sent, and from every daemon that watches the same SLO.
     pub id: String,
-    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn`, `no_data` or `power_above`.
+    /// `budget_consumed`, `budget_exhausted`, `budget_recovered`, `burn`, `no_data`, `power_above` or `low_power`.
     pub kind: String,
     pub at: String,
     pub service: Option<String>,
@@ -242,11 +242,11 @@ pub struct Notice {
 /// What the host drew over a minute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Drawn {
-    /// `above` or `recovered`.
+    /// `above` or `recovered`, of low-power mode `entered` or `left`.
     pub state: String,
-    pub mean_watts: f64,
+    pub mean_watts: Option<f64>,
     pub peak_watts: Option<f64>,
-    pub limit_watts: f64,
+    pub limit_watts: Option<f64>,
 }
 
 /// What became of an alert.
@@ -297,6 +297,25 @@ pub struct Notification {
     pub answer: Option<String>,
 }
 
+/// `GET /api/v1/low-power`: low-power mode as of the last tick.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LowPower {
+    pub on: bool,
+    /// Null while it is off.
+    pub since: Option<String>,
+    pub because: Option<String>,
+}
+
+/// `POST /api/v1/low-power`: what is wished for; it goes before thresholds and batteries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    pub on: bool,
+    /// A duration such as `1h`. Without one, `true` holds until another wish, and `false` takes back what was wished for.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<String>,
+}
+
 /// `/api/v1/energy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Energy {
@@ -327,18 +346,30 @@ pub struct Power {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct SinceInstallation {
     pub joules: Option<f64>,
+    /// Of CO2e, of the part of the energy whose intensity was known.
     pub grams: Option<f64>,
+    pub measured_seconds: f64,
+    /// When the host did nothing.
+    pub idle_watts: Option<f64>,
+    /// The mean over all that was measured.
+    pub typical_watts: Option<f64>,
+    /// The highest reading.
+    pub peak_watts: Option<f64>,
 }
 
-/// What one service spent.
+/// What one service spent over the last minutes, and on how many requests. Null is what is not known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceEnergy {
     pub service: String,
+    /// Over how long, up to 5 minutes.
+    pub over_seconds: Option<f64>,
     pub joules: Option<f64>,
     pub requests: Option<Count>,
     pub joules_per_request: Option<f64>,
     pub requests_per_watthour: Option<f64>,
+    /// Of CO2e.
     pub grams: Option<f64>,
+    pub grams_per_request: Option<f64>,
 }
 
 /// A meter of the host.

@@ -4,7 +4,7 @@ use minijinja::{Environment, context};
 
 use crate::alerts::Notice;
 use crate::report::number::{DECIMALS, rounded};
-use crate::units::{Objective, Ratio};
+use crate::units::{Objective, Ratio, Watts};
 
 /// The templates by name; what ends in `.html` is escaped as HTML.
 const TEXT: (&str, &str) = ("notice.txt", include_str!("templates/notice.txt"));
@@ -69,9 +69,9 @@ pub fn figures(notice: &Notice) -> Vec<Figure> {
     let figures = &notice.figures;
     let figure = |name: &str, value: String| Figure { name: name.to_string(), value };
     if let Some(power) = &notice.power {
-        let peak = power.peak.map_or("unknown".into(), |peak| peak.to_string());
-        let watts = [("Mean power", power.mean.to_string()), ("Highest", peak), ("Limit", power.limit.to_string())];
-        return watts.map(|(name, value)| figure(name, value)).into();
+        let watts = [("Mean power", power.mean), ("Highest", power.peak), ("Limit", power.limit)];
+        let told = |(name, watts): (&str, Option<Watts>)| Some(figure(name, watts?.to_string()));
+        return watts.into_iter().filter_map(told).collect();
     }
     let events = |count: Option<f64>| count.map_or("unknown".into(), |count| rounded(count, 3).to_string());
     let burn = |(window, burn): &(_, Option<f64>)| {
@@ -116,7 +116,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::alerts::{Drawn, News};
-    use crate::units::{Timestamp, Watts};
+    use crate::units::Timestamp;
 
     fn sample() -> Notice {
         Notice::sample(Timestamp::seconds(1_795_176_000))
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_mail_about_the_host_shows_watts_and_no_budget() {
         let watts = |watts| Watts::new(watts).unwrap();
-        let power = Drawn { mean: watts(231.26), peak: Some(watts(260.0)), limit: watts(200.0) };
+        let power = Drawn { mean: Some(watts(231.26)), peak: Some(watts(260.0)), limit: Some(watts(200.0)) };
         let news = News::PowerAbove { recovered: false };
         let Mail { subject, text, html } =
             mail(&Notice::of_host("here", news, Timestamp::seconds(0), "why".into(), power)).unwrap();

@@ -5,6 +5,7 @@ mod number;
 mod snapshot;
 pub mod json;
 mod answers;
+mod efficiency;
 mod history;
 pub mod metrics;
 pub mod table;
@@ -17,6 +18,7 @@ mod mail;
 pub mod example;
 
 pub use answers::{Wanted, alerts, health, notifications, problems, slo, slos};
+pub use efficiency::low_power;
 pub use energy::Energy;
 pub use explained::explained;
 pub use findings::Findings;

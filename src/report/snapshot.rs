@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::ledger::Statement;
 use crate::report::metrics;
-use crate::tick::{Standing, State};
+use crate::tick::{Energy, Standing, State};
 use crate::units::{Problem, SloId, Timestamp};
 
 /// A problem, and since when it is known.
@@ -57,6 +57,7 @@ pub struct Snapshot {
     pub statement: Statement,
     pub problems: Vec<Listed>,
     pub checks: Checks,
+    pub energy: Energy,
     /// The SLO metrics in the text format; empty before the first tick.
     pub metrics: String,
 }
@@ -70,6 +71,7 @@ pub fn snapshot(state: &State, as_of: Timestamp, problems: Vec<Listed>, checks: 
         metrics: metrics::text(&standings, &state.odd, &checks.rules, as_of),
         standings,
         statement: state.ledger.statement.clone(),
+        energy: state.energy.clone(),
         problems,
         checks,
     }

@@ -12,5 +12,6 @@ mod endpoints;
 mod blame;
 
 pub use file::{read, unique};
-pub use sli::Unit;
+pub use name::Name;
+pub use sli::{Unit, expression};
 pub use slo::{Alerting, Bound, Counted, Sli, Slo, Tone};

@@ -47,7 +47,7 @@ pub fn asks(state: &State, plan: &Plan, now: Timestamp) -> Vec<Ask> {
         let until = if is_live { now } else { (watermark + piece).on_grid(plan.pace.every).min(now) };
         Some(Ask { query, until, over: over(plan, query, watermark, until) })
     };
-    (0..plan.queries.len()).filter_map(ask).collect()
+    (0..plan.queries.len()).filter(|query| !plan.queries[*query].is_own()).filter_map(ask).collect()
 }
 
 /// Whether a span is asked for at once, however small the pieces are.
@@ -72,10 +72,11 @@ pub fn every_ask(plan: &Plan, now: Timestamp) -> Vec<Ask> {
         let over = match asked.question {
             Question::Raw { reading, .. } => Over::Range(plan.range(reading, now - plan.pace.every, now)),
             Question::Points { every, .. } => Over::Points { from: now, to: now, every },
+            Question::Own { .. } => return None,
         };
-        Ask { query, until: now, over }
+        Some(Ask { query, until: now, over })
     };
-    plan.queries.iter().enumerate().map(ask).collect()
+    plan.queries.iter().enumerate().filter_map(ask).collect()
 }
 
 fn over(plan: &Plan, query: usize, watermark: Timestamp, until: Timestamp) -> Over {
@@ -85,6 +86,7 @@ fn over(plan: &Plan, query: usize, watermark: Timestamp, until: Timestamp) -> Ov
             (from, to) if from <= to => Over::Points { from, to, every },
             _ => Over::Nothing,
         },
+        Question::Own { .. } => Over::Nothing,
     }
 }
 

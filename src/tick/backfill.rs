@@ -162,7 +162,9 @@ fn rates(gaps: &[Gap], samples: &Plan, facts: &Facts, pace: &Pace) -> Option<(Ti
         Question::Raw { selector, reading: Reading::Counters | Reading::Buckets, .. } => {
             facts.series.get(&selector.to_string())
         }
-        Question::Raw { reading: Reading::Native | Reading::Slices { .. }, .. } | Question::Points { .. } => None,
+        Question::Raw { reading: Reading::Native | Reading::Slices { .. }, .. }
+        | Question::Points { .. }
+        | Question::Own { .. } => None,
     });
     let scrapes = MAX_SAMPLES * gaps.len() as f64 / series.sum::<usize>().max(1) as f64;
     let readable = Span::millis((scrapes * pace.scrape_interval.as_millis() as f64) as i64);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ledger::Stretch;
 use crate::plan::Plan;
-use crate::slos::Slo;
+use crate::slos::{Sli, Slo};
 use crate::tick::{Entry, State};
 use crate::units::{Problem, Span, Timestamp};
 
@@ -32,12 +32,8 @@ impl Gap {
 }
 
 impl State {
-    /// What is not known of the windows of a plan's SLOs, though it may lie in the source's history. A daemon that
-    /// scrapes has none.
+    /// What is not known of the windows of a plan's SLOs, though it may lie in the source's history.
     pub fn gaps(&self, plan: &Plan, now: Timestamp) -> Vec<Gap> {
-        if plan.pace.is_scraping {
-            return Vec::new();
-        }
         let gap = |slo: usize| {
             let known = self.ledger.known(slo)?;
             let begin = now - plan.slos[slo].slo.window.span();
@@ -52,7 +48,7 @@ impl State {
                 to: known.from,
             })
         };
-        (0..plan.slos.len()).filter_map(gap).collect()
+        (0..plan.slos.len()).filter(|slo| is_remembered(plan, *slo)).filter_map(gap).collect()
     }
 
     /// From now on these are being read.
@@ -84,7 +80,7 @@ impl State {
             let last = self.read_at.get(&self.ledger.book_of(plan, slo).account);
             let is_coming = last.is_none_or(|last| now.since(*last) < PATIENCE);
             let standing = &mut self.standings[slo];
-            standing.is_backfilling = !plan.pace.is_scraping && is_coming && known.from > from;
+            standing.is_backfilling = is_remembered(plan, slo) && is_coming && known.from > from;
             standing.is_estimated = known.estimated.is_some_and(|until| until > from);
         }
     }
@@ -107,4 +103,10 @@ impl State {
         });
         notes.collect()
     }
+}
+
+/// Whether the source may know of an SLO what was before the daemon. One that is scraped remembers nothing, and nobody but
+/// burnwatch has its own readings.
+fn is_remembered(plan: &Plan, slo: usize) -> bool {
+    !plan.pace.is_scraping && !matches!(plan.slos[slo].slo.sli, Sli::Own { .. })
 }

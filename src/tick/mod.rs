@@ -4,6 +4,7 @@
 mod asking;
 mod buckets;
 mod backfill;
+mod energy;
 mod gaps;
 mod judging;
 mod power;
@@ -14,7 +15,7 @@ mod telling;
 use std::collections::BTreeMap;
 
 use crate::alerts::Notice;
-use crate::energy::Minute;
+use crate::energy::{Bill, Minute, Wish};
 use crate::ledger::{Answered, Changed, Odd};
 use crate::plan::{Plan, Series};
 use crate::units::{Problem, SloId, Timestamp};
@@ -22,6 +23,7 @@ use crate::units::{Problem, SloId, Timestamp};
 pub use crate::ledger::{History, Piece as PastPiece, REMEMBERED, Starts, Stretch};
 pub use asking::{Ask, LONGEST_PIECE, Over, asks, every_ask, newcomers, overloaded};
 pub use backfill::{Job, Task, tasks};
+pub use energy::{Energy, KeptEnergy, PerRequest, Served, Totals};
 pub use gaps::{Gap, PATIENCE};
 pub use judging::{Standing, Word};
 pub use state::{KeptState, State};
@@ -34,8 +36,10 @@ pub struct Seen {
     pub starts: Starts,
     /// Histograms that were read whole.
     pub distributions: Vec<latency::Answer>,
-    /// The minutes of power that ended.
-    pub minutes: Vec<Minute>,
+    /// Of the minutes of energy that ended.
+    pub bills: Vec<Bill>,
+    /// What was wished for of low-power mode.
+    pub wish: Option<Wish>,
 }
 
 /// The answer of one query for the time up to `until`.
@@ -70,6 +74,8 @@ pub struct Entry {
     pub ledger: Changed,
     /// The alerts of SLOs whose verdict changed, as JSON.
     pub verdicts: BTreeMap<SloId, String>,
+    /// What is known of energy, as JSON; `None` where that is as it was.
+    pub energy: Option<String>,
 }
 
 impl Entry {
@@ -77,6 +83,7 @@ impl Entry {
     pub fn join(&mut self, later: Entry) {
         self.ledger.join(later.ledger);
         self.verdicts.extend(later.verdicts);
+        self.energy = later.energy.or(self.energy.take());
     }
 }
 
@@ -98,10 +105,14 @@ pub fn tick(mut state: State, plan: &Plan, seen: Seen, now: Timestamp) -> (State
     let booked = state.ledger.book(plan, &answered, &seen.starts, now);
     entry.ledger.join(booked.changed);
     state.remember(booked.odd, booked.problems, now);
+    let minutes: Vec<Minute> = seen.bills.iter().map(|bill| bill.minute).collect();
+    let (measured, low_power) = state.measure(plan, seen.bills, seen.wish, now);
+    entry.join(measured);
     entry.ledger.join(state.ledger.thin(plan, now));
     state.latencies.book(plan, seen.distributions, now);
     let mut notices = judging::judge(&mut state, plan, &mut entry, now);
-    notices.extend(power::judge(&mut state, plan, &seen.minutes, &mut entry));
+    notices.extend(power::judge(&mut state, plan, &minutes, &mut entry));
+    notices.extend(low_power);
     state.forget_remarks(now);
     let mut effects = vec![Effect::Keep(entry)];
     effects.extend(notices.into_iter().map(|notice| Effect::Notify(Box::new(notice))));
@@ -117,7 +128,7 @@ pub fn adopt(mut state: State, previous: Option<&Plan>, plan: &Plan, now: Timest
     state.pieces = vec![asking::LONGEST_PIECE; plan.queries.len()];
     // Judged at once, for the standings of the old plan would answer to the wrong SLOs.
     judging::judge_quietly(&mut state, plan, now);
-    (state, Entry { ledger, verdicts })
+    (state, Entry { ledger, verdicts, ..Entry::default() })
 }
 
 #[cfg(test)]

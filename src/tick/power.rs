@@ -27,9 +27,10 @@ pub fn judge(state: &mut State, plan: &Plan, minutes: &[Minute], entry: &mut Ent
 }
 
 fn notice(limit: &Limit, minute: &Minute, recovered: bool) -> Option<Notice> {
-    let power = Drawn { mean: minute.mean?, peak: minute.peak, limit: limit.watts };
+    let mean = minute.mean?;
+    let power = Drawn { mean: Some(mean), peak: minute.peak, limit: Some(limit.watts) };
     let than = if recovered { "a tenth or more below" } else { "above" };
-    let because = format!("mean power {} over the minute up to {}, {than} {}", power.mean, minute.at, limit.watts);
+    let because = format!("mean power {mean} over the minute up to {}, {than} {}", minute.at, limit.watts);
     Some(Notice::of_host(&limit.host, News::PowerAbove { recovered }, minute.at, because, power))
 }
 

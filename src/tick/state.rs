@@ -6,6 +6,7 @@ use crate::alerts::Alerts;
 use crate::ledger::{Kept, Ledger, Odd};
 use crate::plan::Plan;
 use crate::tick::asking::{LONGEST_PIECE, SHORTEST_PIECE};
+use crate::tick::energy::Energy;
 use crate::tick::latency::Latencies;
 use crate::tick::{Standing, power};
 use crate::units::{Problem, SloId, Span, Timestamp};
@@ -32,6 +33,7 @@ pub struct State {
     pub is_power_above: bool,
     /// By account whose past is read, when something of it last came.
     pub read_at: BTreeMap<usize, Timestamp>,
+    pub energy: Energy,
 }
 
 /// All that is kept of a state.
@@ -40,6 +42,8 @@ pub struct KeptState {
     pub ledger: Kept,
     /// Alerts as JSON.
     pub verdicts: Vec<(SloId, String)>,
+    /// As JSON; `None` where nothing was ever measured.
+    pub energy: Option<String>,
 }
 
 impl State {
@@ -61,7 +65,13 @@ impl State {
                 }
             }
         }
-        (State { ledger, alerts, is_power_above, ..State::default() }, problems)
+        let energy = kept.energy.map(|energy| serde_json::from_str(&energy)).transpose().unwrap_or_else(|error| {
+            let what = format!("the totals of energy are damaged in the ledger: {error}");
+            problems.push(Problem::error("ledger_damaged", what, "they begin anew"));
+            None
+        });
+        let energy = Energy::restored(energy.unwrap_or_default());
+        (State { ledger, alerts, energy, is_power_above, ..State::default() }, problems)
     }
 
     /// Adds up what an answer had to be ignored, and keeps what was noticed.

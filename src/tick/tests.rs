@@ -2,6 +2,7 @@
 //! daemon then says.
 
 mod backfill;
+mod energy;
 mod notices;
 mod points;
 
@@ -9,12 +10,13 @@ use std::sync::Arc;
 
 use crate::alerts::{News, Notice};
 use crate::budget::{Exhaustion, Severity};
-use crate::plan::{Facts, Pace, Plan, Sample, Series, plan};
+use crate::energy::{Bill, Wish};
+use crate::plan::{Facts, MeteredService, Metering, Pace, Plan, Sample, Series, plan};
 use crate::slos;
 use crate::tick::{
     Ask, Effect, Entry, NoAnswer, Over, Piece, Seen, Standing, State, Word, adopt, asks, overloaded, tick,
 };
-use crate::units::{Labels, Problem, Span, Timestamp};
+use crate::units::{Labels, Place, Problem, Span, Timestamp};
 
 const SLO: &str = "
 service: shop
@@ -46,6 +48,11 @@ struct World {
     kept: Entry,
     /// The grid points that were answered.
     points: Vec<i64>,
+    /// Of minutes that the tick is still to hear of.
+    bills: Vec<Bill>,
+    wish: Option<Wish>,
+    /// The instants that were evaluated.
+    instants: Vec<i64>,
 }
 
 fn within(spans: &[(i64, i64)], at: i64) -> bool {
@@ -64,7 +71,9 @@ impl World {
     fn of(slos: &str) -> World {
         let (slos, problems) = slos::read("f", slos);
         assert_eq!(problems, []);
-        let pace = Pace { scrape_interval: Span::seconds(15), max_series: 1_000, ..Pace::DEFAULT };
+        let shop = MeteredService { name: "shop".into(), requests: None, place: Place::of_file("f") };
+        let metering = Metering { services: vec![shop], ..Metering::NOTHING };
+        let pace = Pace { scrape_interval: Span::seconds(15), max_series: 1_000, metering, ..Pace::DEFAULT };
         let plan = plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), pace).0;
         let (state, kept) = adopt(State::default(), None, &plan, Timestamp::seconds(START));
         let (outages, silences, source_down) = Default::default();
@@ -80,6 +89,9 @@ impl World {
             notices: Vec::new(),
             kept,
             points: Vec::new(),
+            bills: Vec::new(),
+            wish: None,
+            instants: Vec::new(),
         }
     }
 
@@ -122,13 +134,18 @@ impl World {
         while self.now + 30 <= until {
             self.now += 30;
             let now = Timestamp::seconds(START + self.now);
+            if now != now.on_grid(self.state.stride(&self.plan)) {
+                continue;
+            }
+            self.instants.push(self.now);
             loop {
                 let asks = asks(&self.state, &self.plan, now);
                 let piece = |ask: &Ask| Piece { query: ask.query, until: ask.until, answer: self.answer(ask) };
                 let pieces: Vec<Piece> = asks.iter().map(piece).collect();
                 self.points.extend(pieces.iter().flat_map(points::answered));
                 let is_last = pieces.iter().all(|piece| piece.until == now || piece.answer.is_err());
-                let seen = Seen { pieces, ..Seen::default() };
+                let bills = self.bills.extract_if(.., |bill| bill.minute.at <= now).collect();
+                let seen = Seen { pieces, bills, wish: self.wish.take(), ..Seen::default() };
                 let (state, effects) = tick(std::mem::take(&mut self.state), &self.plan, seen, now);
                 self.state = state;
                 for effect in effects {

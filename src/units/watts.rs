@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::{Microjoules, Span};
+
 /// Power in watts. Invariant: finite and at least 0.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -22,6 +24,11 @@ impl Watts {
 
     pub const fn get(self) -> f64 {
         self.0
+    }
+
+    /// The energy that this power spends in `span`.
+    pub fn during(self, span: Span) -> Microjoules {
+        Microjoules::new((self.0 * span.as_millis() as f64 * 1_000.0).round() as u64)
     }
 
     /// The higher of both.

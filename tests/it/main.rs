@@ -50,3 +50,5 @@ mod demo;
 mod latencies;
 // The meters of the host, as files that change: what is counted, exposed and told of them.
 mod power;
+// What a request costs, and a host that is judged by it.
+mod energy;

@@ -61,7 +61,7 @@ fn seen(plan: &Plan, series: &[Series], until: Timestamp) -> Seen {
     let piece = |query: usize| {
         let answer = match &plan.queries[query].question {
             Question::Raw { ask, .. } => selected(ask, series),
-            Question::Points { .. } => Vec::new(),
+            Question::Points { .. } | Question::Own { .. } => Vec::new(),
         };
         Piece { query, until, answer: Ok(vec![answer]) }
     };
@@ -88,8 +88,9 @@ mod tests {
     use crate::tick::{Standing, Word};
 
     const OPENED: Timestamp = Timestamp::seconds(1_795_176_000);
-    const PACE: Pace =
-        Pace { every: Span::seconds(1), scrape_interval: Span::seconds(1), is_scraping: true, ..Pace::DEFAULT };
+    fn pace() -> Pace {
+        Pace { every: Span::seconds(1), scrape_interval: Span::seconds(1), is_scraping: true, ..Pace::DEFAULT }
+    }
 
     fn shop() -> Shop {
         Shop::opened_at(OPENED)
@@ -98,7 +99,7 @@ mod tests {
     fn remembered() -> State {
         let (slos, problems) = slos::read("shop.yaml", SLOS);
         assert_eq!(problems, []);
-        let (state, _) = history(&shop(), slos.into_iter().map(Arc::new).collect(), PACE, OPENED);
+        let (state, _) = history(&shop(), slos.into_iter().map(Arc::new).collect(), pace(), OPENED);
         state
     }
 

@@ -54,6 +54,8 @@ impl Histories {
                     history.answers.push(answer.value);
                 }
             }
+            // Nobody but burnwatch has its own readings, and it has no past of them.
+            Question::Own { .. } => {}
             Question::Raw { ask, reading, .. } => {
                 let range = piece.to.since(from);
                 history.answers.push(self.samples(query, ask, range, piece.to).await?);

@@ -69,11 +69,17 @@ struct Reader {
     failing: watch::Sender<Failing>,
     progress: watch::Sender<Progress>,
     remaining: Gauge,
+    /// While this is so, nothing of the past is read.
+    is_saving: watch::Receiver<bool>,
 }
 
 impl Backfill {
     /// With its own connections to the source; `None` where the source remembers nothing.
-    pub fn build(config: &Config, registry: &Registry) -> anyhow::Result<(Option<Backfill>, Desk)> {
+    pub fn build(
+        config: &Config,
+        registry: &Registry,
+        is_saving: watch::Receiver<bool>,
+    ) -> anyhow::Result<(Option<Backfill>, Desk)> {
         let nothing = Wanted { gaps: Vec::new(), facts: Facts::default(), pace: config.pace.clone() };
         let (wanting, wanted) = watch::channel(nothing);
         let (reading, read) = mpsc::channel(QUEUE);
@@ -88,7 +94,8 @@ impl Backfill {
         let help = "How much of the past is still to be read from the source, in seconds, of all SLOs together";
         let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
         registry.register(Box::new(remaining.clone()))?;
-        let reader = Reader { source, read: reading, failing, progress: watch::Sender::default(), remaining };
+        let progress = watch::Sender::default();
+        let reader = Reader { source, read: reading, failing, progress, remaining, is_saving };
         Ok((Some(Backfill { wanted, reader }), desk))
     }
 
@@ -142,6 +149,7 @@ impl Reader {
     async fn work(&self, work: &Work, facts: &Facts, pace: &Pace) {
         let mut wait = WAIT;
         while let Some((failures, mut task)) = work.newest() {
+            self.pause().await;
             let Some(job) = task.job() else { continue };
             match self.source.histories(task.plan(&job), job.piece).await {
                 Ok(histories) => {
@@ -174,6 +182,12 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Waits for as long as less is to be spent.
+    async fn pause(&self) {
+        // Where nobody says so any more, the daemon is about to end.
+        _ = self.is_saving.clone().wait_for(|is_saving| !is_saving).await;
     }
 
     /// Counts a piece and gives it to the evaluate loop; `None` where that has ended.
@@ -277,7 +291,7 @@ mod tests {
         let overrides =
             Overrides { config: Some(dir.path().join("burnwatch.yaml")), prometheus, ..Overrides::default() };
         let config = Config::load(overrides).unwrap();
-        let (backfill, mut desk) = Backfill::build(&config, &Registry::new()).unwrap();
+        let (backfill, mut desk) = Backfill::build(&config, &Registry::new(), watch::channel(false).1).unwrap();
         let (slos, _) = slos::read("f", "service: s\nslos: [{ name: a, objective: 99%, sli: { bad: b, total: t } }]");
         let (from, to) = (Timestamp::seconds(86_400), Timestamp::seconds(3 * 86_400));
         let slo = Arc::new(slos.into_iter().next().unwrap());

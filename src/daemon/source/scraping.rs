@@ -223,7 +223,7 @@ fn oldest(plan: &Plan, asks: &[Ask], until: Timestamp) -> Timestamp {
     });
     let next = plan.queries.iter().filter_map(|query| match query.question {
         Question::Raw { reading, .. } => Some(until - plan.range(reading, until, until)),
-        Question::Points { .. } => None,
+        Question::Points { .. } | Question::Own { .. } => None,
     });
     asked.chain(next).min().unwrap_or(until)
 }
@@ -231,7 +231,7 @@ fn oldest(plan: &Plan, asks: &[Ask], until: Timestamp) -> Timestamp {
 fn selector(query: &Query) -> Option<&Selector> {
     match &query.question {
         Question::Raw { selector, .. } => Some(selector),
-        Question::Points { .. } => None,
+        Question::Points { .. } | Question::Own { .. } => None,
     }
 }
 

@@ -6,8 +6,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use crate::energy::Reason;
+use crate::energy::{Meter, Reason, Silent, Zone};
 
 /// The longest number that is read: 2^64 has twenty digits, and some files end it with a line break or two.
 const LONGEST: usize = 32;
@@ -42,10 +43,7 @@ impl Number {
 
     /// What it says now.
     pub fn read<T: FromStr>(&mut self) -> Result<T, Unread> {
-        let text = self.text().map_err(|error| Unread {
-            reason: reason(&error),
-            what: format!("{}: {}", self.path.display(), said(&error)),
-        })?;
+        let text = self.text().map_err(|error| Unread::of(&self.path, &error))?;
         text.trim().parse().map_err(|_| {
             let what = format!("{}: says {:?}, which is no number", self.path.display(), text.trim());
             Unread { reason: Reason::Parse, what }
@@ -65,6 +63,22 @@ impl Number {
         let text = text(&file);
         self.file = Some(file);
         text
+    }
+}
+
+impl Unread {
+    pub fn of(path: &Path, error: &io::Error) -> Unread {
+        Unread { reason: reason(error), what: format!("{}: {}", path.display(), said(error)) }
+    }
+
+    /// How a meter tells it that has no better remedy.
+    pub fn silent(self, meter: Meter, zone: Option<&Arc<Zone>>) -> Silent {
+        let remedy = match self.reason {
+            Reason::Permission => "run as root, or grant CAP_DAC_READ_SEARCH",
+            Reason::NotFound if zone.is_none() => "leave it out of power.meters",
+            Reason::NotFound | Reason::Io | Reason::Parse | Reason::Standstill | Reason::Idle => "",
+        };
+        Silent { meter, zone: zone.cloned(), reason: self.reason, what: self.what, remedy: remedy.into() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The energy counters of Intel, AMD and Hygon processors, as Linux shows them below `class/powercap`. What a zone is, its
 //! `name` says, never its number. Never knows which zones are one, nor what they add up to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Rapl {
         self.unknown.clear();
         let mut directories = BTreeMap::new();
         match fs::read_dir(&self.root) {
-            Ok(_) => zones(&self.root, DEPTH, &mut BTreeSet::new(), &mut directories),
+            Ok(_) => zones(&self.root, DEPTH, &mut directories),
             Err(error) => {
                 let what = format!("{}: {}", self.root.display(), said(&error));
                 self.unknown.push(silent(None, Unread { reason: reason(&error), what }));
@@ -137,20 +137,18 @@ impl Counter {
 }
 
 /// The directories of all zones by their id, each once, however many links lead to it.
-fn zones(directory: &Path, depth: usize, seen: &mut BTreeSet<PathBuf>, found: &mut BTreeMap<String, PathBuf>) {
+fn zones(directory: &Path, depth: usize, found: &mut BTreeMap<String, PathBuf>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
-        let Some(id) = entry.file_name().to_str().filter(|name| name.starts_with(PREFIX)).map(String::from) else {
-            continue;
-        };
-        let Ok(path) = fs::canonicalize(entry.path()) else { continue };
-        if depth == 0 || !seen.insert(path.clone()) {
+        let name = entry.file_name();
+        let Some(id) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        if depth == 0 || found.contains_key(id) {
             continue;
         }
-        zones(&path, depth - 1, seen, found);
         if id.contains(':') {
-            found.entry(id).or_insert(path);
+            found.insert(id.to_string(), entry.path());
         }
+        zones(&entry.path(), depth - 1, found);
     }
 }
 

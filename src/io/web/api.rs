@@ -100,5 +100,5 @@ pub async fn notifications(
     responses((status = 200, body = json::Energy), Parametrized, Limited))]
 pub async fn energy(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Energy>, Refusal> {
     parameters.none()?;
-    Ok(Json(report::energy::answer(&site.energy.load())))
+    Ok(Json(report::energy::answer(&site.energy.load(), &site.snapshot().energy)))
 }

@@ -68,9 +68,11 @@ pub async fn counted(State(site): State<Site>, request: Request, next: Next) -> 
 pub async fn metrics(State(site): State<Site>) -> Response {
     let mut families = site.registry.gather();
     families.extend(process::families(Path::new("/proc/self"), site.requests.started));
+    let snapshot = site.snapshot();
     // Encoding fails only for families without a name or without series, and there are none.
-    let own = report::energy::text(&site.energy.load()) + &TextEncoder::new().encode_to_string(&families).unwrap_or_default();
-    let of_slos = Bytes::from_owner(Text(site.snapshot()));
+    let own = report::energy::text(&site.energy.load(), &snapshot.energy)
+        + &TextEncoder::new().encode_to_string(&families).unwrap_or_default();
+    let of_slos = Bytes::from_owner(Text(snapshot));
     let length = of_slos.len() + own.len();
     let parts = [of_slos, own.into()].map(Ok::<_, Infallible>);
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT)), (CONTENT_LENGTH, length.into())];
@@ -90,5 +92,6 @@ impl AsRef<[u8]> for Text {
 #[utoipa::path(get, path = "/metrics/energy", tag = "metrics",
     responses((status = 200, body = String, content_type = "text/plain"), Entered))]
 pub async fn energy(State(site): State<Site>) -> Response {
-    ([(CONTENT_TYPE, TEXT_FORMAT)], report::energy::text(&site.energy.load())).into_response()
+    let text = report::energy::text(&site.energy.load(), &site.snapshot().energy);
+    ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }

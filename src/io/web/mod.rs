@@ -12,6 +12,7 @@ mod rate;
 mod parameters;
 mod refusal;
 mod health;
+mod low_power;
 mod metrics;
 mod process;
 mod api;
@@ -27,7 +28,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use ipnet::IpNet;
 use prometheus::Registry;
+use tokio::sync::mpsc;
 
+use crate::energy::Wish;
 use crate::io::web::metrics::Requests;
 use crate::io::web::rate::Limits;
 use crate::outbox::Record;
@@ -61,12 +64,14 @@ pub async fn bind(listen: &str) -> Result<Listener, Error> {
     })
 }
 
-/// What there is to tell, as its owners keep it.
+/// What there is to tell, as its owners keep it, and to hear.
 #[derive(Default)]
 pub struct Told {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     pub deliveries: Arc<Mutex<Record>>,
     pub energy: Arc<ArcSwap<Energy>>,
+    /// Where wishes for low-power mode go; `None` where there is none.
+    pub wishes: Option<mpsc::Sender<Wish>>,
 }
 
 /// What is served, with the metrics that the parts of the daemon keep of themselves; and to whom.
@@ -80,6 +85,7 @@ pub struct Site {
     gate: Arc<Gate>,
     limits: Option<Arc<Limits>>,
     trusted_proxies: Arc<[IpNet]>,
+    wishes: Option<mpsc::Sender<Wish>>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -87,21 +93,11 @@ impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
     pub fn new(config: &Config, gate: Arc<Gate>, told: Told, registry: Registry) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
-        let Told { snapshot, deliveries, energy } = told;
+        let Told { snapshot: published, deliveries, energy, wishes } = told;
         let limits = config.rate_limit.map(|rate| Arc::new(Limits::of(rate)));
         let trusted_proxies = config.trusted_proxies.as_slice().into();
         let stopping = Arc::default();
-        Ok(Site {
-            published: snapshot,
-            deliveries,
-            energy,
-            registry,
-            requests,
-            gate,
-            limits,
-            trusted_proxies,
-            stopping,
-        })
+        Ok(Site { published, deliveries, energy, registry, requests, gate, limits, trusted_proxies, wishes, stopping })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.

@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::io::web::{Site, api, health, metrics};
+use crate::io::web::{Site, api, health, low_power, metrics};
 use crate::report::json;
 
 /// The answers that only those get who have no business here.
@@ -50,6 +50,14 @@ pub enum NoSlo {
     NotFound(json::Refusal),
 }
 
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it stands for what handlers refuse with")]
+pub enum NotNow {
+    /// It cannot be done as things are.
+    #[response(status = 409)]
+    Conflict(json::Refusal),
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -79,6 +87,7 @@ pub fn described_routes() -> Router<Site> {
         .routes(routes!(api::slo))
         .routes(routes!(api::history))
         .routes(routes!(api::energy))
+        .routes(routes!(low_power::low_power, low_power::wished))
         .routes(routes!(api::alerts))
         .routes(routes!(api::problems))
         .routes(routes!(api::notifications))

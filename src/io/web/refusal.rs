@@ -25,6 +25,11 @@ impl Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "bad_parameter", message)
     }
 
+    /// It cannot be done as things are.
+    pub fn conflict(code: &str, message: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::CONFLICT, code, message)
+    }
+
     pub fn not_found(message: String) -> Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", message)
     }

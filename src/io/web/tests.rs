@@ -10,9 +10,12 @@ use crate::io::web::*;
 use crate::report::{Check, example};
 
 fn site(snapshot: Snapshot) -> Site {
+    listening(Told { snapshot: Arc::new(ArcSwap::from_pointee(snapshot)), ..Told::default() })
+}
+
+fn listening(told: Told) -> Site {
     let config = Config { rate_limit: None, ..Config::default() };
     let gate = Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap();
-    let told = Told { snapshot: Arc::new(ArcSwap::from_pointee(snapshot)), ..Told::default() };
     Site::new(&config, gate.into(), told, Registry::new()).unwrap()
 }
 
@@ -199,4 +202,38 @@ async fn serves_until_it_is_told_to_stop_however_idle_its_clients() {
     tokio::time::timeout(Duration::from_secs(10), serving).await.expect("it ends").unwrap();
     let refused = tokio::time::timeout(Duration::from_secs(5), tokio::net::TcpStream::connect(address)).await.unwrap();
     assert!(refused.is_err());
+}
+
+#[tokio::test]
+async fn low_power_mode_is_wished_for_where_power_is_measured() {
+    let (wishes, mut heard) = mpsc::channel(1);
+    let snapshot = Arc::new(ArcSwap::from_pointee(example::snapshot()));
+    let measuring = listening(Told { snapshot, wishes: Some(wishes), ..Told::default() });
+    let wish = async |site: &Site, body: &str| {
+        let request = Request::builder().method("POST").uri("/api/v1/low-power").body(Body::from(body.to_string()));
+        let response = router(site.clone()).oneshot(request.unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    let off = json!({"on": false, "since": null, "because": null});
+    assert_eq!(got("/api/v1/low-power").await, (200, off.clone()));
+    assert_eq!(wish(&measuring, r#"{"on":true}"#).await, (202, off));
+    assert_eq!(heard.try_recv(), Ok(Wish { on: true, until: None }));
+    assert_eq!(wish(&measuring, r#"{"on":false,"for":"1h"}"#).await.0, 202);
+    assert!(heard.try_recv().is_ok_and(|wish| !wish.on && wish.until.is_some()));
+    for body in [
+        "",
+        "on",
+        r#"{"on":1}"#,
+        r#"{"on":true,"fro":"1h"}"#,
+        r#"{"on":true,"for":"1"}"#,
+        r#"{"on":true,"for":"900d"}"#,
+    ] {
+        let (status, answer) = wish(&measuring, body).await;
+        let says = answer["error"]["message"].as_str().unwrap().ends_with(r#"; write {"on":true,"for":"1h"}"#);
+        assert!(status == 400 && says, "{body}: {answer}");
+    }
+    let refused = "burnwatch.yaml has no power section, so there is no low-power mode; write power: {}";
+    assert_eq!(wish(&site(example::snapshot()), r#"{"on":true}"#).await, (409, message("no_power", refused)));
 }

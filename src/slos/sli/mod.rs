@@ -10,7 +10,7 @@ mod written;
 
 pub use latency::Histogram;
 pub use threshold::{Threshold, Unit};
-pub use written::{matchers, selector_of};
+pub use written::{expression, matchers, selector_of};
 
 use crate::slos::Sli;
 use crate::units::{Problem, nearest};

@@ -57,6 +57,7 @@ fn asked(task: &Task) -> Vec<String> {
     let text = |query: &Query| match &query.question {
         Question::Raw { ask, .. } => ask.clone(),
         Question::Points { asks, every } => format!("{} every {every}", asks.join(" and ")),
+        Question::Own { reading, .. } => reading.to_string(),
     };
     task.plan(&job).queries.iter().map(text).collect()
 }

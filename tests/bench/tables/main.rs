@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         truth::print();
     }
     let with_goals = [("cost", cost::print as fn() -> bool), ("backfill", backfill::print)];
-    let is_met = with_goals.into_iter().filter(|(table, _)| is_wanted(table)).fold(true, |all, (_, print)| all & print());
+    let is_met =
+        with_goals.into_iter().filter(|(table, _)| is_wanted(table)).fold(true, |all, (_, print)| all & print());
     if is_met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
