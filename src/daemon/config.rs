@@ -178,6 +178,8 @@ impl Config {
         }
         if let Some(power) = fields.take("power") {
             config.power = power::Config::read(power, fields.problems);
+            config.power.sysfs = base.join(&config.power.sysfs);
+            config.power.procfs = base.join(&config.power.procfs);
             config.pace.power_limit = config.power.limit();
         }
         if let Some(web) = fields.take("web") {

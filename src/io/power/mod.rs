@@ -7,7 +7,7 @@ mod rapl;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::energy::{Limit, Meter, Readings, Silent};
+use crate::energy::{Limit, Meter, Readings, Reason, Silent};
 use crate::io::clock::Stopwatch;
 use crate::units::{Problem, Span, Watts};
 use crate::yaml::{Fields, Node};
@@ -123,8 +123,13 @@ impl Meters {
         let mut meters = Meters { bodies: Vec::new(), missing: Vec::new(), watch: Stopwatch::started() };
         for meter in Meter::ALL {
             let is_wanted = config.meters.as_ref().is_none_or(|wanted| wanted.contains(&meter));
-            if is_wanted {
-                meters.bodies.extend(body(meter, config));
+            if !is_wanted {
+                continue;
+            }
+            match body(meter, config) {
+                Some(body) => meters.bodies.push(body),
+                None if config.meters.is_some() => meters.missing.push(missing(meter)),
+                None => {}
             }
         }
         meters
@@ -138,6 +143,16 @@ impl Meters {
             body.read(&mut readings);
         }
         readings
+    }
+}
+
+fn missing(meter: Meter) -> Silent {
+    Silent {
+        meter,
+        zone: None,
+        reason: Reason::NotFound,
+        what: format!("this system has no {}", meter.name()),
+        remedy: "remove it from power.meters".into(),
     }
 }
 
@@ -174,6 +189,16 @@ mod tests {
         };
         assert_eq!(config, expected);
         assert_eq!(read("{ meters: auto }").unwrap(), Config { is_asked_for: true, ..Config::default() });
+    }
+
+    #[test]
+    fn a_meter_that_this_system_cannot_have_says_so_where_it_was_asked_for() {
+        let other = if cfg!(target_os = "macos") { Meter::Rapl } else { Meter::Ioreport };
+        let silent =
+            |meters| Meters::open(&Config { meters, sysfs: "/nonexistent".into(), ..Config::default() }).read().silent;
+        let told: Vec<String> = silent(Some(vec![other])).iter().map(Silent::to_string).collect();
+        assert_eq!(told, [format!("this system has no {}; remove it from power.meters", other.name())]);
+        assert!(!silent(None).iter().any(|silent| silent.meter == other));
     }
 
     #[test]
