@@ -192,6 +192,8 @@ impl Config {
         }
         if let Some(power) = fields.take("power") {
             config.power = power::Config::read(power, fields.problems);
+            config.power.sysfs = base.join(&config.power.sysfs);
+            config.power.procfs = base.join(&config.power.procfs);
             config.pace.metering = metering(&config.power);
             config.pace.power_limit = config.power.limit();
         }

@@ -129,7 +129,10 @@ impl Account {
             let Role::Package { socket, die: Some(_) } = key.role else { continue };
             match first_dies.get(&(socket, key.meter)) {
                 Some((first, counted_to)) => part.compare(*first, *counted_to),
-                None => _ = first_dies.insert((socket, key.meter), (part.energy, part.counted_to)),
+                None => {
+                    part.lead();
+                    first_dies.insert((socket, key.meter), (part.energy, part.counted_to));
+                }
             }
         }
     }

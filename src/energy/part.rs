@@ -1,6 +1,8 @@
 //! One thing that is metered, told by one zone or by several that are twins: each stretch of time is counted once, by
 //! the first of them that knows all of it. Never knows what the thing is added to.
 
+use std::mem;
+
 use crate::energy::mirror::Mirror;
 use crate::energy::track::{Delta, Track};
 use crate::energy::{Meter, Method, Role, Zone};
@@ -93,6 +95,13 @@ impl Part {
             self.mirror.compare(first, self.energy);
         }
         self.is_mirrored = !self.mirror.is_distinct;
+    }
+
+    /// It is the first die of its socket. One that repeated another till then, which is gone, is counted from here on.
+    pub fn lead(&mut self) {
+        if mem::take(&mut self.is_mirrored) {
+            self.credited = self.energy;
+        }
     }
 
     /// What was counted since the minute began, and over what time.

@@ -228,6 +228,18 @@ fn mirrored_dies_count_once_and_distinct_ones_in_full() {
 }
 
 #[test]
+fn a_mirrored_die_takes_over_when_the_first_is_gone_and_brings_nothing_of_the_past() {
+    let (first, second) = (die(0), die(1));
+    let mut bench = Bench::new();
+    let both = (0..10).map(|s| bench.read(&[(&first, s * 68), (&second, s * 68)]).interval.energy).collect::<Vec<_>>();
+    let alone = (10..20).map(|s| bench.read(&[(&second, s * 68)]).interval.energy).collect::<Vec<_>>();
+    let credited = both.into_iter().chain(alone).flatten().sum::<Microjoules>().as_joules();
+    // Of the seconds until that is noticed nobody knows.
+    assert_eq!(credited, (19 - 3) as f64 * 68.0);
+    assert_eq!(bench.watts(), Some(68.0));
+}
+
+#[test]
 fn a_package_that_stands_still_for_a_minute_is_silent_and_its_watts_before_that() {
     let (zone, mut bench) = (package(), Bench::new());
     bench.read(&[(&zone, 0)]);

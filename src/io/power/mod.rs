@@ -203,8 +203,13 @@ impl Meters {
 }
 
 fn missing(meter: Meter) -> Silent {
-    let what = format!("{} is not to be had on this system", meter.name());
-    Silent { meter, zone: None, reason: Reason::NotFound, what, remedy: "write meters: auto".into() }
+    Silent {
+        meter,
+        zone: None,
+        reason: Reason::NotFound,
+        what: format!("this system has no {}", meter.name()),
+        remedy: "remove it from power.meters".into(),
+    }
 }
 
 /// The body of a meter on this system; `None` where it has none.
@@ -259,6 +264,16 @@ mod tests {
         };
         assert_eq!(config, expected);
         assert_eq!(read("{ meters: auto }").unwrap(), Config { is_asked_for: true, ..Config::default() });
+    }
+
+    #[test]
+    fn a_meter_that_this_system_cannot_have_says_so_where_it_was_asked_for() {
+        let other = if cfg!(target_os = "macos") { Meter::Rapl } else { Meter::Ioreport };
+        let silent =
+            |meters| Meters::open(&Config { meters, sysfs: "/nonexistent".into(), ..Config::default() }).read().silent;
+        let told: Vec<String> = silent(Some(vec![other])).iter().map(Silent::to_string).collect();
+        assert_eq!(told, [format!("this system has no {}; remove it from power.meters", other.name())]);
+        assert!(!silent(None).iter().any(|silent| silent.meter == other));
     }
 
     #[test]
