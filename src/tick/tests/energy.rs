@@ -61,7 +61,8 @@ fn each_measured_minute_is_judged_once_and_the_others_are_unmeasured() {
     assert_eq!(world.standing().state, Word::Exhausted);
     let measured = world.standing().counted.map(|counted| counted.measured);
     assert_eq!(measured, Some(Span::minutes(59 - 10 + 4)), "the last reading before the silence holds for 5 minutes");
-    world.run(HOUR + 5 * 60);
+    // The instant after it could still be judged by it.
+    world.run(HOUR + 30 + 5 * 60);
     assert_eq!(world.standing().state, Word::NoData);
 }
 
