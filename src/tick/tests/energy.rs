@@ -80,6 +80,15 @@ fn a_minute_that_is_told_twice_or_by_halves_is_not_judged_again() {
 }
 
 #[test]
+fn minutes_that_come_late_and_all_at_once_are_judged_each() {
+    let mut world = World::drawing(POWER, [bill(0, Some(60.0))].into_iter());
+    world.run(3_570);
+    world.bills = (1..=59).map(|minute| bill(minute, Some(60.0))).collect();
+    world.run(3_600);
+    assert_eq!(world.judged("host"), [Some((59.0, 0.0))]);
+}
+
+#[test]
 fn a_minute_that_comes_after_its_instant_is_judged_all_the_same() {
     let mut world = World::drawing(POWER, std::iter::empty());
     for minute in 0..=10 {
