@@ -142,29 +142,30 @@ impl Asking {
 
     /// What nobody tells is not known: an old figure would be told as if it were today's.
     async fn ask(&self) {
-        let answer = self.prometheus.vector(&self.expression, clock::now()).await;
-        let told = match &answer {
-            Ok(series) => grams(&series.iter().map(|(_, value)| *value).collect::<Vec<_>>()),
-            Err(error) => Err(error.problem()),
-        };
-        let (intensity, problem) = match told {
-            Ok(per_kwh) => (Some(Intensity { per_kwh, zone: String::new(), kind: QUERIED }), None),
-            Err(problem) => (None, Some(problem)),
+        let (per_kwh, problem) = match self.prometheus.vector(&self.expression, clock::now()).await {
+            Ok(series) => {
+                let values: Vec<f64> = series.iter().map(|(_, value)| *value).collect();
+                let per_kwh = grams(&values);
+                (per_kwh, per_kwh.is_none().then(|| no_number(&values)))
+            }
+            Err(error) => (None, Some(error.problem())),
         };
         self.known.send_modify(|known| {
-            known.footprint.intensity = intensity;
+            let queried = |per_kwh| Intensity { per_kwh, zone: String::new(), kind: QUERIED };
+            known.footprint.intensity = per_kwh.map(queried);
             known.problem = problem;
         });
     }
 }
 
 /// The one value that is wanted.
-fn grams(values: &[f64]) -> Result<Grams, Problem> {
-    let grams = if let [value] = values { Grams::new(*value) } else { None };
-    grams.ok_or_else(|| {
-        let what = format!("carbon.expression gives {values:?}, and one number of grams is wanted");
-        Problem::warning("intensity", what, "until it does, no grams are told")
-    })
+fn grams(values: &[f64]) -> Option<Grams> {
+    if let [value] = values { Grams::new(*value) } else { None }
+}
+
+fn no_number(values: &[f64]) -> Problem {
+    let what = format!("carbon.expression gives {values:?}, and one number of grams is wanted");
+    Problem::warning("intensity", what, "until it does, no grams are told")
 }
 
 #[cfg(test)]
@@ -222,9 +223,9 @@ mod tests {
 
     #[test]
     fn one_number_of_grams_is_wanted() {
-        assert_eq!(grams(&[45.0]), Ok(Grams::new(45.0).unwrap()));
+        assert_eq!(grams(&[45.0]), Grams::new(45.0));
         for values in [&[][..], &[1.0, 2.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]] {
-            assert!(grams(values).is_err(), "{values:?}");
+            assert_eq!(grams(values), None, "{values:?}");
         }
     }
 

@@ -40,34 +40,38 @@ pub struct Metered {
 /// Finds the SLO that counts each service's requests: the one that is named, else its only one that counts events.
 pub fn metered(metering: &Metering, slos: &[Arc<Slo>], problems: &mut Vec<Problem>) -> Vec<Metered> {
     let metered = |service: &MeteredService| {
-        let requests = requests(service, slos).map_err(|problem| problems.push(problem.at(&service.place)));
-        Metered { service: service.name.clone(), requests: requests.ok().flatten() }
+        let requests = requests(service, slos, problems);
+        Metered { service: service.name.clone(), requests }
     };
     metering.services.iter().map(metered).collect()
 }
 
-fn requests(service: &MeteredService, slos: &[Arc<Slo>]) -> Result<Option<usize>, Problem> {
+fn requests(service: &MeteredService, slos: &[Arc<Slo>], problems: &mut Vec<Problem>) -> Option<usize> {
     let own: Vec<usize> = (0..slos.len()).filter(|slo| slos[*slo].id.service == service.name).collect();
     let of =
         |counts: fn(&Sli) -> bool| own.iter().copied().filter(move |slo| counts(&slos[*slo].sli)).collect::<Vec<_>>();
     let name = &service.name;
-    match (&service.requests, &of(|sli| matches!(sli, Sli::Events(_)))[..]) {
+    let problem = match (&service.requests, &of(|sli| matches!(sli, Sli::Events(_)))[..]) {
         (Some(wanted), _) => {
             let counting = of(counts_requests);
-            let found = counting.iter().copied().find(|slo| *slos[*slo].id.slo == **wanted);
+            if let Some(found) = counting.iter().find(|slo| *slos[**slo].id.slo == **wanted) {
+                return Some(*found);
+            }
             let what = format!("{name} has no SLO {wanted:?} that counts requests");
-            found.map(Some).ok_or_else(|| Problem::error("requests", what, choice(&counting, slos)))
+            Problem::error("requests", what, choice(&counting, slos))
         }
-        (None, [only]) => Ok(Some(*only)),
+        (None, [only]) => return Some(*only),
         (None, []) => {
             let what = format!("no SLO counts the requests of {name}: its energy is known, and none by request");
-            Err(Problem::note("requests", what, choice(&of(counts_requests), slos)))
+            Problem::note("requests", what, choice(&of(counts_requests), slos))
         }
         (None, several) => {
             let what = format!("{name} has {} SLOs that may count its requests", several.len());
-            Err(Problem::error("requests", what, choice(several, slos)))
+            Problem::error("requests", what, choice(several, slos))
         }
-    }
+    };
+    problems.push(problem.at(&service.place));
+    None
 }
 
 /// Whether the total of an SLI may be requests; slices of time are none.

@@ -130,6 +130,10 @@ impl Energy {
                 self.bills.push_back(bill);
             }
         }
+    }
+
+    /// Forgets the oldest bills.
+    fn forget(&mut self) {
         let surplus = self.bills.len().saturating_sub(KEPT);
         self.bills.drain(..surplus);
     }
@@ -267,6 +271,7 @@ impl State {
         self.remember(booked.odd, booked.problems, now);
         self.energy.look(plan, &self.ledger, now);
         let notice = self.energy.judge(plan, wish, now);
+        self.energy.forget();
         // Totals are plain data: they always become JSON.
         let energy = (self.energy.kept != before).then(|| serde_json::to_string(&self.energy.kept).unwrap_or_default());
         (Entry { ledger: booked.changed, energy, ..Entry::default() }, notice)

@@ -291,7 +291,8 @@ mod tests {
         let overrides =
             Overrides { config: Some(dir.path().join("burnwatch.yaml")), prometheus, ..Overrides::default() };
         let config = Config::load(overrides).unwrap();
-        let (backfill, mut desk) = Backfill::build(&config, &Registry::new(), watch::channel(false).1).unwrap();
+        let (saving, is_saving) = watch::channel(true);
+        let (backfill, mut desk) = Backfill::build(&config, &Registry::new(), is_saving).unwrap();
         let (slos, _) = slos::read("f", "service: s\nslos: [{ name: a, objective: 99%, sli: { bad: b, total: t } }]");
         let (from, to) = (Timestamp::seconds(86_400), Timestamp::seconds(3 * 86_400));
         let slo = Arc::new(slos.into_iter().next().unwrap());
@@ -300,6 +301,9 @@ mod tests {
         let stop = CancellationToken::new();
         let running = tokio::spawn(backfill.unwrap().run(stop.clone()));
 
+        let early = tokio::time::timeout(Duration::from_millis(200), desk.read.recv()).await;
+        assert!(early.is_err(), "nothing is read while less is to be spent");
+        saving.send_replace(false);
         let mut known_from = to;
         while known_from > from {
             let read = desk.read.recv().await.unwrap();

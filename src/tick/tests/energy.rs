@@ -61,7 +61,8 @@ fn each_measured_minute_is_judged_once_and_the_others_are_unmeasured() {
     assert_eq!(world.standing().state, Word::Exhausted);
     let measured = world.standing().counted.map(|counted| counted.measured);
     assert_eq!(measured, Some(Span::minutes(59 - 10 + 4)), "the last reading before the silence holds for 5 minutes");
-    world.run(HOUR + 5 * 60);
+    // The instant after it could still be judged by it.
+    world.run(HOUR + 30 + 5 * 60);
     assert_eq!(world.standing().state, Word::NoData);
 }
 
@@ -76,6 +77,15 @@ fn a_minute_that_is_told_twice_or_by_halves_is_not_judged_again() {
     world.bills.push(half);
     world.run(720);
     assert_eq!(world.judged("host"), [Some((11.0, 0.0))]);
+}
+
+#[test]
+fn minutes_that_come_late_and_all_at_once_are_judged_each() {
+    let mut world = World::drawing(POWER, [bill(0, Some(60.0))].into_iter());
+    world.run(3_570);
+    world.bills = (1..=59).map(|minute| bill(minute, Some(60.0))).collect();
+    world.run(3_600);
+    assert_eq!(world.judged("host"), [Some((59.0, 0.0))]);
 }
 
 #[test]
