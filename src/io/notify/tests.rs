@@ -45,7 +45,7 @@ fn a_wrong_channel_is_told_and_stops_none_of_the_others() {
     check_one(
         "- { name: x, webhook: { url: 'http://h' }, only: [budget] }",
         &[
-            "burnwatch.yaml:1:51: \"budget\" is no kind of notice; write some of budget_consumed, budget_exhausted, budget_recovered, burn, no_data",
+            "burnwatch.yaml:1:51: \"budget\" is no kind of notice; write some of budget_consumed, budget_exhausted, budget_recovered, burn, no_data, power_above, low_power",
         ],
     );
     check_one(
@@ -86,8 +86,9 @@ fn of_two_channels_with_one_name_the_first_stays() {
 fn budgets_are_told_by_default_and_burns_where_no_rules_do() {
     let (nodes, mut problems) = documents("f", &[HOOK, MAIL].join("\n"));
     let channels = Config::read(&nodes[0], &mut problems);
-    let budget = BTreeSet::from([Kind::BudgetConsumed, Kind::BudgetExhausted, Kind::BudgetRecovered]);
-    assert_eq!(channels[0].subscription(true).kinds, budget);
+    let by_rules = [Kind::Burn, Kind::NoData];
+    let others = Kind::ALL.into_iter().filter(|kind| !by_rules.contains(kind)).collect();
+    assert_eq!(channels[0].subscription(true).kinds, others);
     assert_eq!(channels[0].subscription(false).kinds, BTreeSet::from(Kind::ALL));
     assert_eq!(channels[1].subscription(true).kinds, BTreeSet::from([Kind::Burn]));
     assert_eq!(channels[1].subscription(true).labels, Labels::new([("tier", "1")]));

@@ -59,6 +59,8 @@ async fn every_route_is_described() {
         "/-/healthy",
         "/-/ready",
         "/api/v1/alerts",
+        "/api/v1/energy",
+        "/api/v1/low-power",
         "/api/v1/notifications",
         "/api/v1/problems",
         "/api/v1/slos",
@@ -68,6 +70,7 @@ async fn every_route_is_described() {
         "/health/live",
         "/health/ready",
         "/metrics",
+        "/metrics/energy",
         "/openapi.json",
     ];
     assert_eq!(paths, expected);
@@ -76,7 +79,7 @@ async fn every_route_is_described() {
         parameters.iter().map(|of| of["name"].clone()).collect::<Vec<_>>(),
         ["service", "state", "label", "limit", "after"]
     );
-    for schema in ["Slos", "Refusal", "Error", "Latency", "Check"] {
+    for schema in ["Slos", "Refusal", "Error", "Latency", "Check", "Energy", "LowPower", "Wish"] {
         assert!(description["components"]["schemas"].get(schema).is_some(), "{schema} is not described");
     }
 }
