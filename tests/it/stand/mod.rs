@@ -13,6 +13,7 @@ mod proxy;
 mod receiver;
 mod requests;
 mod service;
+mod serving;
 pub mod past;
 mod prometheus;
 mod promtool;

@@ -2,12 +2,14 @@
 //! what it was asked and when.
 
 use std::io::{Read, Result, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{JoinHandle, sleep, spawn};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use burnwatch::units::Span;
+
+use crate::stand::serving::{Serving, request};
 
 /// How it treats what it is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,42 +45,27 @@ pub struct Asked {
 }
 
 pub struct Proxy {
-    address: SocketAddr,
+    serving: Serving,
     inside: Arc<Mutex<Inside>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 struct Inside {
     upstream: String,
     way: Way,
     asked: Vec<Asked>,
-    ended: bool,
 }
 
 impl Proxy {
     /// Before the server at `url`.
     pub fn before(url: &str) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let upstream = url.trim_start_matches("http://").to_string();
-        let inside = Inside { upstream, way: Way::Through, asked: Vec::new(), ended: false };
-        let inside = Arc::new(Mutex::new(inside));
-        let accepting = inside.clone();
-        let thread = spawn(move || {
-            for stream in listener.incoming() {
-                if enter(&accepting).ended {
-                    return;
-                }
-                let inside = accepting.clone();
-                // A client that hangs up was answered nothing.
-                spawn(move || stream.and_then(|stream| answer(stream, &inside)));
-            }
-        });
-        Proxy { address, inside, thread: Some(thread) }
+        let inside = Arc::new(Mutex::new(Inside { upstream, way: Way::Through, asked: Vec::new() }));
+        let asked = inside.clone();
+        Proxy { serving: Serving::start(move |stream| answer(stream, &asked)), inside }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.serving.url()
     }
 
     /// From now on treats everything so.
@@ -89,14 +76,6 @@ impl Proxy {
     /// What was treated so, in order.
     pub fn asked(&self, way: Way) -> Vec<Asked> {
         enter(&self.inside).asked.iter().filter(|asked| asked.way == way).cloned().collect()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        enter(&self.inside).ended = true;
-        let _ = TcpStream::connect(self.address);
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -156,27 +135,6 @@ fn answer(mut stream: TcpStream, inside: &Mutex<Inside>) -> Result<()> {
         sleep(delay);
     }
     stream.write_all(&bytes)
-}
-
-/// A request: its head without the last line break, and its body.
-fn request(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    let mut piece = [0; 4_096];
-    loop {
-        let length = stream.read(&mut piece)?;
-        bytes.extend_from_slice(&piece[..length]);
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let told = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            let body = &bytes[end + 4..];
-            if body.len() >= told.unwrap_or(0) {
-                return Ok((head, body.to_vec()));
-            }
-        }
-        if length == 0 {
-            return Err(std::io::Error::other("half a request"));
-        }
-    }
 }
 
 /// What the server behind answers: its head, each line with its break, without how long the body is, and the body. Asked

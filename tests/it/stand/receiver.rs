@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Result, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::stand::serving::{Serving, request};
 
 /// What it does with the next post.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,40 +41,26 @@ impl Post {
 }
 
 pub struct Receiver {
-    address: SocketAddr,
+    serving: Serving,
     inside: Arc<Mutex<Inside>>,
-    thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Inside {
     manners: VecDeque<Manner>,
     posts: Vec<Post>,
-    ended: bool,
 }
 
 impl Receiver {
     /// Treats the first posts as `manners` say and accepts all others.
     pub fn start(manners: &[Manner]) -> Receiver {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let inside = Arc::new(Mutex::new(Inside { manners: manners.iter().copied().collect(), ..Inside::default() }));
-        let accepting = inside.clone();
-        let thread = spawn(move || {
-            for stream in listener.incoming() {
-                if enter(&accepting).ended {
-                    return;
-                }
-                let inside = accepting.clone();
-                // A client that hangs up was told nothing.
-                spawn(move || stream.and_then(|stream| answer(stream, &inside)));
-            }
-        });
-        Receiver { address, inside, thread: Some(thread) }
+        let manners = manners.iter().copied().collect();
+        let inside = Arc::new(Mutex::new(Inside { manners, posts: Vec::new() }));
+        let posted = inside.clone();
+        Receiver { serving: Serving::start(move |stream| answer(stream, &posted)), inside }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/hook", self.address)
+        format!("{}/hook", self.serving.url())
     }
 
     /// Everything it was sent.
@@ -88,34 +75,14 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        enter(&self.inside).ended = true;
-        let _ = TcpStream::connect(self.address);
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
 fn enter(inside: &Mutex<Inside>) -> MutexGuard<'_, Inside> {
     inside.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn answer(mut stream: TcpStream, inside: &Mutex<Inside>) -> Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut bytes = Vec::new();
-    let mut piece = [0; 4096];
-    let (head, body) = loop {
-        match stream.read(&mut piece)? {
-            0 => return Ok(()),
-            length => bytes.extend_from_slice(&piece[..length]),
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = header(head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        if body.len() >= length {
-            break (head.to_string(), body.to_string());
-        }
-    };
+    let (head, body) = request(&mut stream)?;
+    let body = String::from_utf8_lossy(&body).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_string();
     let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_string())).collect();
@@ -136,18 +103,10 @@ fn answer(mut stream: TcpStream, inside: &Mutex<Inside>) -> Result<()> {
             "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/elsewhere\r\nContent-Length: 0\r\n\r\n".to_string()
         }
         Manner::Hang => {
-            while !enter(inside).ended {
-                sleep(Duration::from_millis(50));
-            }
-            return Ok(());
+            // Until whoever waits for it hangs up.
+            stream.set_read_timeout(None)?;
+            return stream.read(&mut [0]).map(drop);
         }
     };
     stream.write_all(said.as_bytes())
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines()
-        .filter_map(|line| line.split_once(": "))
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
 }
