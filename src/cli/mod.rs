@@ -11,7 +11,7 @@ mod demo;
 mod completions;
 mod man;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -173,6 +173,11 @@ fn config(overrides: Overrides) -> anyhow::Result<Config> {
 /// The exit code of a command that looked for something.
 fn exit(found: bool) -> ExitCode {
     if found { ExitCode::from(1) } else { ExitCode::SUCCESS }
+}
+
+/// What goes before a screen that takes the place of the last one; nothing where nobody looks at a terminal.
+fn clearing() -> &'static str {
+    if io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" }
 }
 
 /// Prints; a reader that has seen enough (`| head`) is no error.

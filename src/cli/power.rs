@@ -1,20 +1,16 @@
 //! `burnwatch power`: what the host draws and which meters tell it, read here and now; it needs no daemon.
 
-use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::cli::print;
+use crate::cli::{clearing, print};
 use crate::daemon::Config;
 use crate::energy::{Account, Statement};
 use crate::io::clock;
 use crate::io::power::Meters;
 use crate::report::{meters, meters_text};
-
-/// Clears the terminal and goes to its first line.
-const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -45,7 +41,7 @@ pub async fn power(config: &Config, flags: &Flags) -> anyhow::Result<ExitCode> {
     let power = &config.power;
     let every = Duration::from_millis(power.every.as_millis().unsigned_abs());
     let (mut meters, mut account) = (Meters::open(power), Account::default());
-    let clear = if flags.watch && stdout().is_terminal() { CLEAR } else { "" };
+    let clear = if flags.watch { clearing() } else { "" };
     account.step(&meters.read(), clock::now());
     loop {
         tokio::time::sleep(every).await;

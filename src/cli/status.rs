@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 
-use crate::cli::{exit, print};
+use crate::cli::{clearing, exit, print};
 use crate::daemon::Config;
 use crate::io::http::{self, Client, Credentials, KeyPair, Tls};
 use crate::report::{json, table};
@@ -20,9 +20,6 @@ const EVERY: Duration = Duration::from_secs(2);
 
 const SLOS: &str = "/api/v1/slos";
 const PROBLEMS: &str = "/api/v1/problems";
-
-/// Clears the terminal and goes to its first line.
-const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -91,7 +88,7 @@ pub async fn status(config: &Config, flags: &Flags) -> anyhow::Result<ExitCode> 
 
 /// Shows how they stand until somebody has seen enough. A daemon that does not answer may come back.
 async fn watch(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
-    let clear = if stdout().is_terminal() { CLEAR } else { "" };
+    let clear = clearing();
     loop {
         let text = match (answer(client, SLOS).await, answer(client, PROBLEMS).await) {
             (Ok(slos), Ok(problems)) => shown(&slos, &problems, output)?,
