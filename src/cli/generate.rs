@@ -201,7 +201,7 @@ fn texts(
     let mut texts = BTreeMap::new();
     for (kind, file) in kinds.iter().flat_map(|kind| files.iter().map(move |file| (kind, file))) {
         match kind {
-            Kind::Rules => _ = texts.insert(directory.join(file.name(flags.format())), file.text(flags.format())?),
+            Kind::Rules => _ = texts.insert(directory.join(file.name(flags.format())), file.text(flags.format())),
             Kind::Tests => {
                 let slos: Vec<&Slo> = slos.iter().filter(|slo| slo.id.service == file.service).collect();
                 for pace in Pace::ALL {

@@ -1,6 +1,6 @@
 //! A vector selector: a metric and the matchers that narrow it. Never knows how its text is read.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::promql::{Error, names, parse, string};
 
@@ -44,7 +44,8 @@ impl fmt::Display for Matcher {
             true => f.write_str(&self.label)?,
             false => f.write_str(&string::quoted(&self.label))?,
         }
-        write!(f, "{}{}", self.op.symbol(), string::quoted(&self.value))
+        f.write_str(self.op.symbol())?;
+        f.write_str(&string::quoted(&self.value))
     }
 }
 
@@ -104,16 +105,17 @@ impl Selector {
 impl fmt::Display for Selector {
     /// In normal form: `up`, `up{job="a",zone=~"b|c"}`. A metric that PromQL cannot name outside braces is named inside.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut inside: Vec<String> = self.matchers.iter().map(Matcher::to_string).collect();
-        if parse::is_metric_name(&self.metric) {
+        let is_outside = parse::is_metric_name(&self.metric);
+        if is_outside {
             f.write_str(&self.metric)?;
-        } else {
-            inside.insert(0, format!("{}={}", names::NAME_LABEL, string::quoted(&self.metric)));
         }
-        match inside.is_empty() {
-            true => Ok(()),
-            false => write!(f, "{{{}}}", inside.join(",")),
+        let inside = (!is_outside).then(|| Matcher::new(names::NAME_LABEL, Op::Equal, self.metric.clone()));
+        let mut before = '{';
+        for matcher in inside.iter().chain(&self.matchers) {
+            write!(f, "{before}{matcher}")?;
+            before = ',';
         }
+        if before == ',' { f.write_char('}') } else { Ok(()) }
     }
 }
 

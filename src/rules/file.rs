@@ -3,8 +3,6 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
-
 use crate::budget::Severity;
 use crate::promql::names;
 use crate::rules::alerting::{Alerts, exceeded};
@@ -12,10 +10,10 @@ use crate::rules::exporter;
 use crate::rules::reading::recorded;
 use crate::rules::recording::Recordings;
 use crate::rules::timing::Timing;
+use crate::rules::written::written;
 use crate::rules::{Style, Terms};
 use crate::slos::{Sli, Slo};
 use crate::units::{Labels, Place, Problem, Span};
-use crate::yaml;
 
 /// The file and the group of the daemon itself, where some rule needs one. A service of that name shares the file.
 pub const DAEMON: &str = "burnwatch";
@@ -30,6 +28,9 @@ inhibit_rules:
     target_matchers: [alertname=\"ErrorBudgetBurn\", severity=\"ticket\"]
     equal: [service, slo]
 ";
+
+/// What the Prometheus operator knows a resource with rules by.
+const RESOURCE: &str = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n";
 
 /// Who reads a rule file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +50,14 @@ pub struct RuleFile {
 }
 
 /// Rules that are evaluated one after the other.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     pub name: String,
     pub interval: String,
     pub rules: Vec<Rule>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Rule {
     Recording { record: String, expr: String, labels: Labels },
     Alerting { alert: &'static str, expr: String, labels: Labels, annotations: Labels },
@@ -142,18 +142,15 @@ impl RuleFile {
     }
 
     /// The text of the file, under its header.
-    pub fn text(&self, format: Format) -> Result<String, yaml::Unwritable> {
-        let groups = Groups { groups: &self.groups };
-        let body = match format {
-            Format::Prometheus => yaml::written(&groups)?,
-            Format::Operator => yaml::written(&Resource {
-                api_version: "monitoring.coreos.com/v1",
-                kind: "PrometheusRule",
-                metadata: Metadata { name: format!("slo-{}", resource(&self.service)) },
-                spec: groups,
-            })?,
-        };
-        Ok(format!("{HEADER}{}{body}", commented(INHIBITION)))
+    pub fn text(&self, format: Format) -> String {
+        let head = format!("{HEADER}{}", commented(INHIBITION));
+        match format {
+            Format::Prometheus => written(head, &self.groups, 0),
+            Format::Operator => {
+                let name = resource(&self.service);
+                written(format!("{head}{RESOURCE}metadata:\n  name: slo-{name}\nspec:\n"), &self.groups, 2)
+            }
+        }
     }
 }
 
@@ -161,25 +158,6 @@ impl Group {
     pub fn new(name: String, every: Span, rules: Vec<Rule>) -> Group {
         Group { name, interval: every.to_string(), rules }
     }
-}
-
-#[derive(Serialize)]
-struct Groups<'a> {
-    groups: &'a [Group],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Resource<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Groups<'a>,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    name: String,
 }
 
 /// A service's name as the name of a resource (RFC 1123): small letters, digits and, between them, hyphens.

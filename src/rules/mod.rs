@@ -7,6 +7,7 @@ mod reading;
 mod recording;
 mod alerting;
 mod exporter;
+mod written;
 mod file;
 mod unit_tests;
 

@@ -1,7 +1,6 @@
 //! The rule files of the daemon: written where they changed, told to whoever runs them, and read back. What a server
 //! refuses is taken back. Never knows what a rule computes.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,17 +225,9 @@ impl Printed {
     fn of(edition: &Edition, terms: &Terms, dir: &Path) -> Printed {
         let terms = Terms { natives: edition.natives.clone(), ..terms.clone() };
         let (files, notes) = rules::files(&edition.slos, &terms);
-        let mut faults = rules::colliding(&files, Format::Prometheus);
-        let mut texts = BTreeMap::new();
-        for file in &files {
-            match file.text(Format::Prometheus) {
-                Ok(text) => _ = texts.insert(dir.join(file.name(Format::Prometheus)), text),
-                Err(error) => {
-                    let what = format!("the rule file of {} cannot be written: {error}", file.service);
-                    faults.push(Problem::error("unwritable_file", what, ""));
-                }
-            }
-        }
+        let faults = rules::colliding(&files, Format::Prometheus);
+        let text = |file: &RuleFile| (dir.join(file.name(Format::Prometheus)), file.text(Format::Prometheus));
+        let texts = files.iter().map(text).collect();
         let generated = Generated { texts, header: HEADER, is_whole: edition.is_whole };
         Printed { edition: edition.clone(), files, generated, notes, faults }
     }

@@ -47,7 +47,7 @@ pub fn unit_tests(
     let timings: Vec<Timing> = slos.iter().map(|slo| Timing::new(slo, terms)).collect();
     let shortest = |interval: fn(&Timing) -> Span| timings.iter().map(interval).min().unwrap_or(Span::seconds(30));
     let (step, scrape) = match pace {
-        Pace::Minutes => (shortest(|timing| timing.fast) * 2, shortest(|timing| timing.fast)),
+        Pace::Minutes => (shortest(|timing| timing.fast) * 4, shortest(|timing| timing.fast)),
         Pace::Days => (shortest(|timing| timing.window), shortest(|timing| timing.fast) * 2),
     };
     let (mut cast, mut untold) = (Vec::new(), Vec::new());
