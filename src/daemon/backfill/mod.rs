@@ -5,14 +5,12 @@ mod history;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::prometheus::{Gauge, Registry};
 use anyhow::Context;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::backfill::history::Histories;
@@ -30,9 +28,6 @@ pub use work::Progress;
 
 /// Queries under way at the same time.
 const AT_ONCE: usize = 2;
-
-/// Those who ask and count, one more than may ask: while one counts, the source has not to wait.
-const READERS: usize = AT_ONCE + 1;
 
 /// What was read and not yet taken up, in pieces.
 const QUEUE: usize = AT_ONCE;
@@ -65,20 +60,11 @@ pub struct Desk {
 /// The loop, before it runs.
 pub struct Backfill {
     wanted: watch::Receiver<Wanted>,
-    reader: Arc<Reader>,
-}
-
-/// What readers share while they fill what is wanted.
-struct Shared {
-    work: Work,
-    facts: Facts,
-    pace: Pace,
+    reader: Reader,
 }
 
 struct Reader {
     source: Histories,
-    /// Who holds one of these may ask.
-    turns: Semaphore,
     read: mpsc::Sender<Read>,
     failing: watch::Sender<Failing>,
     progress: watch::Sender<Progress>,
@@ -109,9 +95,8 @@ impl Backfill {
         let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
         registry.register(Box::new(remaining.clone()))?;
         let progress = watch::Sender::default();
-        let turns = Semaphore::new(AT_ONCE);
-        let reader = Reader { source, turns, read: reading, failing, progress, remaining, is_saving };
-        Ok((Some(Backfill { wanted, reader: Arc::new(reader) }), desk))
+        let reader = Reader { source, read: reading, failing, progress, remaining, is_saving };
+        Ok((Some(Backfill { wanted, reader }), desk))
     }
 
     /// How far it is, from now on.
@@ -138,7 +123,7 @@ impl Backfill {
 }
 
 impl Reader {
-    async fn fill(self: &Arc<Reader>, wanted: Wanted) {
+    async fn fill(&self, wanted: Wanted) {
         let Wanted { gaps, facts, pace } = wanted;
         let wanted: BTreeSet<SloId> = gaps.iter().map(|gap| gap.slo.id.clone()).collect();
         self.failing.send_modify(|failing| failing.retain(|id, _| wanted.contains(id)));
@@ -150,13 +135,7 @@ impl Reader {
             return;
         }
         tracing::info!(slos, "reading the past from the source: {total} of all SLOs together");
-        let shared = Arc::new(Shared { work, facts, pace });
-        let mut readers = JoinSet::new();
-        for _ in 0..READERS {
-            let (reader, shared) = (self.clone(), shared.clone());
-            readers.spawn(async move { reader.work(&shared).await });
-        }
-        readers.join_all().await;
+        tokio::join!(self.work(&work, &facts, &pace), self.work(&work, &facts, &pace));
         self.tell(Progress::default());
         tracing::info!(slos, "the past is read");
     }
@@ -167,12 +146,12 @@ impl Reader {
     }
 
     /// Reads task after task, always the newest piece of all, until nobody has one left.
-    async fn work(&self, Shared { work, facts, pace }: &Shared) {
+    async fn work(&self, work: &Work, facts: &Facts, pace: &Pace) {
         let mut wait = WAIT;
         while let Some((failures, mut task)) = work.newest() {
             self.pause().await;
             let Some(job) = task.job() else { continue };
-            match self.histories(&task, &job).await {
+            match self.source.histories(task.plan(&job), job.piece).await {
                 Ok(histories) => {
                     let before = task.remaining();
                     let Some(task) = self.hand_over(task, job, histories).await else { return };
@@ -203,13 +182,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    /// What the source holds of a piece, when it is our turn to ask.
-    async fn histories(&self, task: &Task, job: &Job) -> Result<Vec<History>, Error> {
-        // It fails only where it is closed, and nobody closes it.
-        let _turn = self.turns.acquire().await;
-        self.source.histories(task.plan(job), job.piece).await
     }
 
     /// Waits for as long as less is to be spent.
@@ -274,6 +246,8 @@ fn is_unreached(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
