@@ -40,6 +40,8 @@ fn the_rules_of_a_daemon_and_its_ledger_agree_live() {
     let prometheus = Prometheus::scraping_every(1);
     prometheus.watch(&[&service, &kitchen]);
     prometheus.wait_caught_up(&service);
+    let orders = || prometheus.number("count(histogram_count(order_duration_seconds))");
+    eventually("the orders are known to be native", SOON, orders, Option::is_some);
 
     let mut daemon = Daemon::configured(&prometheus.url(), &evaluate(1, 1), SLOS, Path::new("burnwatch.db"));
     daemon.configure(&format!("rules: {{ dir: rules, reload: '{}/-/reload' }}", prometheus.url()));
