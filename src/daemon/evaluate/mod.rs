@@ -304,7 +304,8 @@ impl Evaluation {
         self.ask_for_the_past(instant);
         if self.ledger_check == Check::Healthy {
             for notice in self.untold.drain(..) {
-                tracing::warn!(id = notice.id, kind = notice.news.kind().name(), at = %notice.at, "{notice}");
+                let ((service, slo), kind) = (notice.names(), notice.news.kind().name());
+                tracing::warn!(id = notice.id, kind, service, slo, at = %notice.at, "{notice}");
             }
         }
     }
