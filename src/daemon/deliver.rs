@@ -268,12 +268,12 @@ impl Courier {
 /// Told once when it begins to fail, and at its end.
 fn log(delivery: &Delivery) {
     let Delivery { channel, notice, attempts, answer, .. } = delivery;
-    let (channel, id) = (&**channel, &*notice.id);
+    let (channel, id, (service, slo)) = (&**channel, &*notice.id, notice.names());
     match delivery.state {
-        State::Delivered(_) => tracing::info!(channel, id, attempts, "delivered"),
-        State::GivenUp(_) => tracing::error!(channel, id, attempts, answer, "given up: {notice}"),
-        State::Pending(_) if *attempts == 1 => tracing::warn!(channel, id, answer, "not delivered yet"),
-        State::Pending(_) => tracing::debug!(channel, id, attempts, answer, "not delivered yet"),
+        State::Delivered(_) => tracing::info!(channel, id, service, slo, attempts, "delivered"),
+        State::GivenUp(_) => tracing::error!(channel, id, service, slo, attempts, answer, "given up: {notice}"),
+        State::Pending(_) if *attempts == 1 => tracing::warn!(channel, id, service, slo, answer, "not delivered yet"),
+        State::Pending(_) => tracing::debug!(channel, id, service, slo, attempts, answer, "not delivered yet"),
     }
 }
 

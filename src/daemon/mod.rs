@@ -36,6 +36,7 @@ use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::publish::Publisher;
 use crate::daemon::source::{Source, Watch};
 use crate::io::store::{Contents, Store};
+use crate::io::supervisor::{Supervisor, Word};
 use crate::io::{clock, files, web};
 use crate::report::{Findings, Snapshot};
 use crate::slos::{self, Slo};
@@ -61,6 +62,7 @@ pub struct Daemon {
     post: Post,
     listener: web::Listener,
     site: web::Site,
+    supervisor: Supervisor,
     published: Arc<ArcSwap<Snapshot>>,
 }
 
@@ -82,6 +84,7 @@ pub fn declared(paths: &[String], base: &Path) -> (Vec<Slo>, Vec<Problem>, usize
 impl Daemon {
     /// Everything that can fail at start, does here.
     pub async fn build(config: &Config) -> anyhow::Result<Daemon> {
+        let supervisor = Supervisor::of_environment()?;
         let (slos, file_problems, _) = declared(&config.slos, &config.base);
         let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
         let (source, watches) = Source::build(config, &slos)?;
@@ -143,9 +146,22 @@ impl Daemon {
             problems,
             gate,
             gauges,
+            supervisor: supervisor.clone(),
             published: published.clone(),
         });
-        Ok(Daemon { evaluation, backfill, publisher, asking, measurement, watches, post, listener, site, published })
+        Ok(Daemon {
+            evaluation,
+            backfill,
+            publisher,
+            asking,
+            measurement,
+            watches,
+            post,
+            listener,
+            site,
+            supervisor,
+            published,
+        })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -166,6 +182,7 @@ impl Daemon {
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Daemon { evaluation, backfill, publisher, asking, measurement, watches, post, listener, site, .. } = self;
+        let supervisor = self.supervisor;
         let stop = CancellationToken::new();
         let mut loops = JoinSet::new();
         for watch in watches {
@@ -188,6 +205,7 @@ impl Daemon {
             () = shutdown => None,
             ended = loops.join_next() => ended,
         };
+        supervisor.tell(Word::Stopping);
         site.stop();
         stop.cancel();
         let drained = tokio::time::timeout(STOP_WITHIN, async { while loops.join_next().await.is_some() {} }).await;

@@ -44,6 +44,10 @@ mod notices;
 mod dashboards;
 // The daemon's own door: how often one may ask, who may come in, and those who mean it harm.
 mod web;
+// The daemon as a service: under a supervisor, and the shipped unit under a systemd that boots beside this one.
+mod unit;
+// What the daemon logs.
+mod log;
 // The demo: an invented shop, and nothing left behind.
 mod demo;
 // What latencies people had, told from whole histograms.

@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::demo::screen::{Frame, Lately, Room};
 use crate::cli::demo::services::Services;
 use crate::cli::demo::shop::Shop;
-use crate::cli::{config, print, run, status};
+use crate::cli::log::Log;
+use crate::cli::{config, print, status};
 use crate::daemon::{self, Config, Daemon, Overrides};
 use crate::io::store::Store;
 use crate::io::{clock, web};
@@ -67,7 +68,7 @@ pub async fn demo(overrides: Overrides, is_quiet: bool) -> anyhow::Result<ExitCo
     let services = Services::open(shop).await?;
     let mut config = configured(directory.path(), &services, &overrides)?;
     if config.log.format.is_some() {
-        run::log_as(&config.log, is_quiet);
+        Log::begun(&config.log, is_quiet);
     }
     remember(&shop, &config).await?;
     let daemon = built(&mut config, overrides.listen.is_none()).await?;

@@ -21,6 +21,7 @@ use crate::daemon::publish::Press;
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
+use crate::io::supervisor::{Supervisor, Word};
 use crate::io::web::Gate;
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Checks, Snapshot, snapshot};
@@ -67,6 +68,8 @@ pub struct Evaluation {
     /// Knows what is wrong with who may ask us.
     gate: Arc<Gate>,
     gauges: Gauges,
+    /// Is told that this loop lives: while it waits, not while it is at work on a tick.
+    supervisor: Supervisor,
     published: Arc<ArcSwap<Snapshot>>,
     last: Option<Timestamp>,
 }
@@ -87,13 +90,14 @@ pub struct Parts {
     pub problems: Problems,
     pub gate: Arc<Gate>,
     pub gauges: Gauges,
+    pub supervisor: Supervisor,
     pub published: Arc<ArcSwap<Snapshot>>,
 }
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
         let Parts { slos, has_all_slos, pace, delay, state, source, store, .. } = parts;
-        let Parts { desk, press, counter, power, problems, gate, gauges, published, .. } = parts;
+        let Parts { desk, press, counter, power, problems, gate, gauges, supervisor, published, .. } = parts;
         let now = source.now();
         let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
         let (state, pending) = tick::adopt(state, None, &plan, now);
@@ -121,6 +125,7 @@ impl Evaluation {
             problems,
             gate,
             gauges,
+            supervisor,
             published,
             last: None,
         };
@@ -131,6 +136,8 @@ impl Evaluation {
     /// Evaluates instant after instant until it is told to stop. A tick that still waits for the source is abandoned
     /// then, one that has its samples is written.
     pub async fn run(mut self, stop: CancellationToken) {
+        let supervisor = self.supervisor.clone();
+        let mut is_ready = false;
         // Before the first instant is chosen: by a clock that goes ahead, it would be one that is long to come.
         tokio::select! {
             _ = self.source.look_at_its_clock() => {}
@@ -138,7 +145,7 @@ impl Evaluation {
         }
         while !stop.is_cancelled() {
             tokio::select! {
-                () = self.learn_when_due() => {}
+                () = supervisor.hearing(self.learn_when_due()) => {}
                 () = stop.cancelled() => break,
             }
             while let Ok(read) = self.desk.read.try_recv() {
@@ -149,7 +156,7 @@ impl Evaluation {
             if self.last.is_none_or(|last| instant > last) || (is_behind && self.progressed) {
                 let watch = Stopwatch::started();
                 let seen = tokio::select! {
-                    seen = self.look(instant) => seen,
+                    seen = supervisor.hearing(self.look(instant)) => seen,
                     () = stop.cancelled() => break,
                 };
                 // The answers may have told that our clock is ahead: then the instant is still to come.
@@ -157,11 +164,15 @@ impl Evaluation {
                     let overloaded = tick::overloaded(&self.state, &self.plan, &seen.pieces);
                     self.step(seen, instant).await;
                     self.ask_apart(overloaded, instant);
+                    // Also where it could not be written: a process in its place could not write it either.
+                    if !mem::replace(&mut is_ready, true) {
+                        supervisor.tell(Word::Ready);
+                    }
                 }
                 self.gauges.tick_took(watch.elapsed());
             } else {
                 tokio::select! {
-                    () = self.wait() => {}
+                    () = supervisor.hearing(self.wait()) => {}
                     () = stop.cancelled() => break,
                 }
             }
@@ -293,7 +304,8 @@ impl Evaluation {
         self.ask_for_the_past(instant);
         if self.ledger_check == Check::Healthy {
             for notice in self.untold.drain(..) {
-                tracing::warn!(id = notice.id, kind = notice.news.kind().name(), at = %notice.at, "{notice}");
+                let ((service, slo), kind) = (notice.names(), notice.news.kind().name());
+                tracing::warn!(id = notice.id, kind, service, slo, at = %notice.at, "{notice}");
             }
         }
     }
@@ -382,6 +394,7 @@ mod tests {
             problems: Problems::default(),
             gate: Arc::new(Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap()),
             gauges: Gauges::build(&registry).unwrap(),
+            supervisor: Supervisor::default(),
             published: Arc::default(),
         })
     }

@@ -13,6 +13,7 @@ use crate::io::web::Site;
 use crate::io::web::gate::Entry;
 use crate::io::web::rate;
 use crate::io::web::refusal::Refusal;
+use crate::io::web::request_id::RequestId;
 
 /// The largest body that is read: 1 MiB.
 pub const MAX_BODY: usize = 1 << 20;
@@ -63,12 +64,13 @@ pub async fn admitted(State(site): State<Site>, request: Request, next: Next) ->
     let Some(users) = &rules.users else { return next.run(request).await };
     let entry = users.entry(request.headers().get(AUTHORIZATION)).await;
     let client = rate::client(&site, &request);
+    let request_id = request.extensions().get::<RequestId>().map(tracing::field::display);
     match entry {
         Entry::Open => return next.run(request).await,
         Entry::Unnamed => {}
-        Entry::WrongPassword(user) => tracing::warn!(%client, %user, "a wrong password"),
+        Entry::WrongPassword(user) => tracing::warn!(request_id, %client, %user, "a wrong password"),
         // What was given as a name may be a password.
-        Entry::UnknownUser => tracing::warn!(%client, "a user who is not known"),
+        Entry::UnknownUser => tracing::warn!(request_id, %client, "a user who is not known"),
     }
     Refusal::unauthorized().into_response()
 }

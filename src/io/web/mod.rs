@@ -11,6 +11,7 @@ mod bounds;
 mod rate;
 mod parameters;
 mod refusal;
+mod request_id;
 mod health;
 mod low_power;
 mod metrics;
@@ -33,6 +34,7 @@ use tokio::sync::mpsc;
 use crate::energy::Wish;
 use crate::io::web::metrics::Requests;
 use crate::io::web::rate::Limits;
+use crate::io::web::request_id::RequestIds;
 use crate::outbox::Record;
 use crate::report::{Energy, Snapshot};
 
@@ -82,6 +84,7 @@ pub struct Site {
     energy: Arc<ArcSwap<Energy>>,
     registry: Registry,
     requests: Requests,
+    request_ids: Arc<RequestIds>,
     gate: Arc<Gate>,
     limits: Option<Arc<Limits>>,
     trusted_proxies: Arc<[IpNet]>,
@@ -97,7 +100,19 @@ impl Site {
         let limits = config.rate_limit.map(|rate| Arc::new(Limits::of(rate)));
         let trusted_proxies = config.trusted_proxies.as_slice().into();
         let stopping = Arc::default();
-        Ok(Site { published, deliveries, energy, registry, requests, gate, limits, trusted_proxies, wishes, stopping })
+        Ok(Site {
+            published,
+            deliveries,
+            energy,
+            registry,
+            requests,
+            request_ids: RequestIds::begin(),
+            gate,
+            limits,
+            trusted_proxies,
+            wishes,
+            stopping,
+        })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
@@ -119,8 +134,8 @@ pub async fn serve(listener: Listener, site: Site, shutdown: impl Future<Output 
     serve::serve(listener, site.clone(), router(site), shutdown).await;
 }
 
-/// All there is to ask for. What is added last is passed first: a request is counted, held to its bounds, to the rate
-/// of its client, and let in.
+/// All there is to ask for. What is added last is passed first: a request is counted, named, held to its bounds, to the
+/// rate of its client, and let in.
 fn router(site: Site) -> Router {
     openapi::described_routes()
         .fallback(refusal::no_such_path)
@@ -129,6 +144,7 @@ fn router(site: Site) -> Router {
         .layer(from_fn_with_state(site.clone(), bounds::admitted))
         .layer(from_fn_with_state(site.clone(), rate::limited))
         .layer(from_fn_with_state(site.clone(), bounds::bounded))
+        .layer(from_fn_with_state(site.clone(), request_id::named))
         .layer(from_fn_with_state(site.clone(), metrics::counted))
         .with_state(site)
 }

@@ -64,7 +64,7 @@ pub enum NotNow {
         title = "burnwatch",
         description = "Error budgets, counted exactly. Moments are RFC 3339 in UTC, ratios 0 to 1, \
     unknown numbers null. A refusal is `{\"error\":{\"code\":...,\"message\":...}}`. Limited answers carry X-RateLimit-Limit, \
-    X-RateLimit-Remaining and X-RateLimit-Reset."
+    X-RateLimit-Remaining and X-RateLimit-Reset; what is refused carries X-Request-Id, by which the log knows it."
     ),
     components(schemas(json::Refusal, json::Error))
 )]
