@@ -2,6 +2,7 @@
 //! then lets anything be seen or heard.
 
 mod learning;
+mod orders;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use std::time::Duration;
 use std::{mem, slice};
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Notice;
 use crate::daemon::backfill::{Desk, Read, Wanted};
+use crate::daemon::declared::Declared;
 use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::measure::Power;
@@ -27,6 +30,8 @@ use crate::report::{Check, Checks, Snapshot, snapshot};
 use crate::slos::Slo;
 use crate::tick::{self, Effect, Entry, Piece, Seen, State, latency};
 use crate::units::{Problem, Span, Timestamp, Window};
+
+pub use orders::Orders;
 
 /// A clock that is this far from the next instant was set back; the source is asked for the time.
 const SET_BACK: Span = Span::seconds(15);
@@ -68,13 +73,14 @@ pub struct Evaluation {
     gate: Arc<Gate>,
     gauges: Gauges,
     published: Arc<ArcSwap<Snapshot>>,
+    /// What a reload says.
+    orders: mpsc::Receiver<Orders>,
     last: Option<Timestamp>,
 }
 
 /// What the loop is built from.
 pub struct Parts {
-    pub slos: Vec<Arc<Slo>>,
-    pub has_all_slos: bool,
+    pub declared: Declared,
     pub pace: Pace,
     pub delay: Span,
     pub state: State,
@@ -88,18 +94,23 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     pub gauges: Gauges,
     pub published: Arc<ArcSwap<Snapshot>>,
+    pub orders: mpsc::Receiver<Orders>,
 }
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, has_all_slos, pace, delay, state, source, store, .. } = parts;
-        let Parts { desk, press, counter, power, problems, gate, gauges, published, .. } = parts;
+        let Parts { declared, pace, delay, state, source, store, .. } = parts;
+        let Parts { desk, press, counter, power, problems, gate, gauges, published, orders, .. } = parts;
+        if let Some(newest) = state.ledger.statement.newest() {
+            source.go_on_from(newest);
+        }
         let now = source.now();
-        let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
+        let (plan, planning) = plan(declared.slos.clone(), &Facts::default(), pace.clone());
+        source.want(&plan);
         let (state, pending) = tick::adopt(state, None, &plan, now);
         let mut evaluation = Evaluation {
-            slos,
-            has_all_slos,
+            has_all_slos: declared.is_whole(),
+            slos: declared.slos,
             pace,
             delay,
             plan,
@@ -122,6 +133,7 @@ impl Evaluation {
             gate,
             gauges,
             published,
+            orders,
             last: None,
         };
         evaluation.problems.replace(Origin::Plan, planning, now);
@@ -143,6 +155,10 @@ impl Evaluation {
             }
             while let Ok(read) = self.desk.read.try_recv() {
                 self.remember(read);
+            }
+            if let Ok(orders) = self.orders.try_recv() {
+                self.obey(orders);
+                continue;
             }
             let instant = self.instant();
             let is_behind = !tick::asks(&self.state, &self.plan, instant).is_empty();
@@ -194,6 +210,7 @@ impl Evaluation {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
             Some(read) = self.desk.read.recv() => self.remember(read),
+            Some(orders) = self.orders.recv() => self.obey(orders),
         }
     }
 
@@ -346,7 +363,7 @@ mod tests {
 
     use super::*;
     use crate::daemon::Config;
-    use crate::daemon::backfill::Backfill;
+    use crate::daemon::backfill::{Backfill, Tellings};
     use crate::daemon::publish::Publisher;
     use crate::daemon::{carbon, measure};
     use crate::units::SloId;
@@ -366,16 +383,16 @@ mod tests {
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
         let registry = prometheus::Registry::new();
+        let tellings = Tellings::build(&registry).unwrap();
         let power = measure::build(&config, None, carbon::build(&config).unwrap().0).1;
         Evaluation::new(Parts {
-            slos: Vec::new(),
-            has_all_slos: true,
+            declared: Declared::default(),
             pace: config.pace.clone(),
             delay: config.delay,
             state: State::default(),
-            source: Source::build(&config, &[]).unwrap().0,
+            source: Source::build(&config).unwrap().0,
             store,
-            desk: Backfill::build(&config, &registry, power.is_saving()).unwrap().1,
+            desk: Backfill::build(&config, &tellings, power.is_saving()).unwrap().1,
             press: Publisher::build(&config).unwrap().1,
             counter: Counter::default(),
             power,
@@ -383,6 +400,7 @@ mod tests {
             gate: Arc::new(Gate::open(None, ([127, 0, 0, 1], 0).into()).unwrap()),
             gauges: Gauges::build(&registry).unwrap(),
             published: Arc::default(),
+            orders: mpsc::channel(1).1,
         })
     }
 
