@@ -38,6 +38,9 @@ impl Evaluation {
         }
         let has_error = self.problems.has_error(Origin::Plan);
         self.learn_at = Some(now + if is_missing || has_error { MISSING_FOR } else { LEARNED_FOR });
+        if let Some(last) = self.last {
+            self.ask_for_the_past(last);
+        }
     }
 
     /// What rode on these questions, which were too much for the source, is asked by itself, and at once.
@@ -69,6 +72,11 @@ impl Evaluation {
             return;
         }
         self.facts = facts;
+        self.plan_anew(now);
+    }
+
+    /// Plans the SLOs by what is known of the source, and takes that up.
+    pub fn plan_anew(&mut self, now: Timestamp) {
         let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
         let state = mem::take(&mut self.state);
         let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);
