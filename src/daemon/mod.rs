@@ -123,6 +123,7 @@ impl Daemon {
             tellings,
             is_saving: power.is_saving(),
             gauges: readings,
+            level: watch::Sender::new(config.log.level),
             orders: ordering,
             asked,
             lookout: Lookout::new(),
@@ -162,6 +163,11 @@ impl Daemon {
     /// How far the past is read.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.crew.tellings.progress()
+    }
+
+    /// How much of it is logged, which a reload may change.
+    pub fn level(&self) -> watch::Receiver<tracing::Level> {
+        self.crew.level.subscribe()
     }
 
     /// Where it is asked to read its files again.

@@ -38,9 +38,6 @@ impl Evaluation {
         }
         let has_error = self.problems.has_error(Origin::Plan);
         self.learn_at = Some(now + if is_missing || has_error { MISSING_FOR } else { LEARNED_FOR });
-        if let Some(last) = self.last {
-            self.ask_for_the_past(last);
-        }
     }
 
     /// What rode on these questions, which were too much for the source, is asked by itself, and at once.

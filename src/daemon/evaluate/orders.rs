@@ -34,8 +34,8 @@ pub struct Orders {
 }
 
 impl Evaluation {
-    /// Takes them up as of the last tick. What the source holds for them is learned before the next one, and what it
-    /// knows of the past of new SLOs is asked for then.
+    /// Takes them up as of the last tick. What the source holds for them is learned next, and then new SLOs begin to be
+    /// counted and their past to be read, before another instant comes.
     pub fn obey(&mut self, orders: Orders) {
         let Orders { declared, pace, delay, kept_back, source, desk, press, channels, gate, taken } = orders;
         let now = self.last.unwrap_or_else(|| self.source.now());
@@ -66,6 +66,8 @@ impl Evaluation {
             let (every, _) = plan(self.slos.clone(), &Facts::default(), self.pace.clone());
             self.source.want(&every);
             self.plan_anew(now);
+            // New questions are put for this instant too, and what was before it is asked for then.
+            self.progressed = true;
         }
         self.learn_at = None;
         if let Some(last) = self.last {

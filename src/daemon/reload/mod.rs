@@ -54,6 +54,7 @@ pub struct Crew {
     pub tellings: Tellings,
     pub is_saving: watch::Receiver<bool>,
     pub gauges: Readings,
+    pub level: watch::Sender<tracing::Level>,
     pub orders: mpsc::Sender<Orders>,
     pub asked: mpsc::Receiver<web::Reload>,
     pub lookout: Lookout,
@@ -195,6 +196,8 @@ impl Crew {
         if let Some(access) = access {
             self.site.admit(access);
         }
+        let level = self.reading.config.log.level;
+        self.level.send_if_modified(|before| std::mem::replace(before, level) != level);
         self.shift = shift;
         self.relieve(loops);
         true
