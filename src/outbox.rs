@@ -174,6 +174,11 @@ impl Queue {
         self.0.front()
     }
 
+    /// Takes the oldest out.
+    pub fn pop(&mut self) -> Option<Delivery> {
+        self.0.pop_front()
+    }
+
     /// Takes note of the answer to the oldest, which leaves the queue once it is done; returns what became of it.
     pub fn answered(&mut self, answer: Answer, now: Timestamp, jitter: Ratio) -> Option<Delivery> {
         let delivery = after(self.0.pop_front()?, answer, now, jitter);

@@ -15,10 +15,11 @@ Examples:
 
 Exit codes: 0 stopped by a signal, 2 could not start or go on";
 
-/// Runs until SIGTERM or SIGINT; a second one ends at once.
+/// Runs until SIGTERM or SIGINT; a second one ends at once. SIGHUP has the files read again.
 pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
     let log = Log::begun(&config.log, is_quiet);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let shutdown = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -35,7 +36,12 @@ pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
         });
     };
     let daemon = Daemon::build(config).await?;
-    let progress = daemon.progress();
+    let (progress, reloads) = (daemon.progress(), daemon.reloads());
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reloads.reload().await;
+        }
+    });
     let ended = tokio::select! {
         ended = daemon.run(shutdown) => ended,
         never = progress::follow(progress, log.foot.as_ref()), if !is_quiet => match never {},

@@ -9,6 +9,8 @@ use crate::units::{Problem, Severity, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Files,
+    /// What of the configuration is kept back, or waits for a restart.
+    Config,
     Plan,
     Source,
     /// Whether whole histograms can be read.

@@ -248,6 +248,19 @@ impl json::Problem {
     }
 }
 
+impl json::KeptBack {
+    /// What `problems` kept from being taken up, the first of them in words.
+    pub fn of(problems: &[Problem]) -> json::KeptBack {
+        let first = problems.first().map(Problem::to_string).unwrap_or_default();
+        let message = match problems.len() {
+            0 | 1 => first,
+            many => format!("{first} (and {} more)", many - 1),
+        };
+        let error = json::Error { code: "kept_back".into(), message, ..json::Error::default() };
+        json::KeptBack { error, problems: problems.iter().map(|problem| json::Problem::of(problem, None)).collect() }
+    }
+}
+
 fn listed(listed: &Listed) -> json::Problem {
     json::Problem::of(&listed.problem, Some(listed.since))
 }

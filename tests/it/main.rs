@@ -40,6 +40,8 @@ mod alerting;
 mod kinds;
 // Who is told, by which channel, whatever happens to it on the way.
 mod notices;
+// Files that change while the daemon runs: what it takes up, what it keeps, and that it goes on counting.
+mod reload;
 // The dashboards as Grafana and Prometheus take them.
 mod dashboards;
 // The daemon's own door: how often one may ask, who may come in, and those who mean it harm.

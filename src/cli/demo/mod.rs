@@ -147,6 +147,7 @@ async fn built(config: &mut Config, may_move: bool) -> anyhow::Result<Daemon> {
     match Daemon::build(config).await {
         Err(error) if may_move && matches!(error.downcast_ref(), Some(web::Error::InUse(_))) => {
             config.web.listen = ANY_PORT.to_string();
+            config.overrides.listen = Some(ANY_PORT.to_string());
             Daemon::build(config).await
         }
         built => built,

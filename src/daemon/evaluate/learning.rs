@@ -69,6 +69,11 @@ impl Evaluation {
             return;
         }
         self.facts = facts;
+        self.plan_anew(now);
+    }
+
+    /// Plans the SLOs by what is known of the source, and takes that up.
+    pub fn plan_anew(&mut self, now: Timestamp) {
         let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
         let state = mem::take(&mut self.state);
         let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);

@@ -26,7 +26,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Answers what keeps to the bounds, with the headers that web.yml sets.
 pub async fn bounded(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let rules = site.gate.rules();
+    let rules = site.access().gate.rules();
     let mut response = match overstepped(&request) {
         Some(refusal) => refusal.into_response(),
         None => match tokio::time::timeout(REQUEST, next.run(request)).await {
@@ -60,7 +60,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 
 /// Answers those who may come in.
 pub async fn admitted(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let rules = site.gate.rules();
+    let rules = site.access().gate.rules();
     let Some(users) = &rules.users else { return next.run(request).await };
     let entry = users.entry(request.headers().get(AUTHORIZATION)).await;
     let client = rate::client(&site, &request);

@@ -134,6 +134,20 @@ impl Daemon {
         fs::write(self.dir.path().join("slos/shop.yaml"), slos).unwrap();
     }
 
+    /// Has it read its files again; the status and what it says of them.
+    #[track_caller]
+    pub fn reload(&self) -> (u16, Value) {
+        let (status, body) = http::post(self.port, "/-/reload", "").unwrap();
+        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
+    /// One of its own series, by its name and labels as they are written; `None` where there is none.
+    #[track_caller]
+    pub fn series(&self, name: &str) -> Option<f64> {
+        let metrics = self.text("/metrics");
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// Ends it as `kill -9` does.
     pub fn kill(&mut self) {
         self.process = None;
