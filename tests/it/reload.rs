@@ -101,6 +101,8 @@ fn a_hundred_reloads_under_load_miss_no_event_and_no_tick_and_hold_nothing() {
     assert_eq!(declared(reloaded), expected(&[("availability", 0.995), ("latency", 0.95)]), "what was right last");
     reloaded.declare(SLOS);
     assert_eq!(reloaded.reload().0, 200);
+    let wider = || reloaded.series("burnwatch_source_series{query=\"http_requests_total\"}");
+    eventually("what nobody asks any more is forgotten", SOON, wider, Option::is_none);
     let (descriptors, memory) = held(reloaded);
     assert!(descriptors <= first.0 + DESCRIPTORS, "{descriptors} descriptors after {}", first.0);
     assert!(memory <= first.1 + MEMORY_KIB, "{memory} KiB after {}", first.1);
