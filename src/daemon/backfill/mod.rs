@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ::prometheus::{Gauge, Registry};
 use anyhow::Context;
+use futures_util::future::join_all;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ pub use work::Progress;
 
 /// Queries under way at the same time.
 const AT_ONCE: usize = 2;
+
+/// Those who read the past, one more than may ask: while one counts, the source need not wait.
+const READERS: usize = AT_ONCE + 1;
 
 /// What was read and not yet taken up, in pieces.
 const QUEUE: usize = AT_ONCE;
@@ -153,7 +157,8 @@ impl Reader {
             return;
         }
         tracing::info!(slos, "reading the past from the source: {total} of all SLOs together");
-        tokio::join!(self.work(&work, &facts, &pace), self.work(&work, &facts, &pace));
+        // All of them in this task: where a new order ends it, nothing comes of the old one any more.
+        join_all((0..READERS).map(|_| self.work(&work, &facts, &pace))).await;
         self.tellings.tell(Progress::default());
         tracing::info!(slos, "the past is read");
     }
