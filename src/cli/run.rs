@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::log::Log;
-use crate::cli::progress;
+use crate::cli::progress::{self, Foot};
 use crate::daemon::{Config, Daemon};
 
 pub const EXAMPLES: &str = "\
@@ -17,7 +17,7 @@ Exit codes: 0 stopped by a signal, 2 could not start or go on";
 
 /// Runs until SIGTERM or SIGINT; a second one ends at once. SIGHUP has the files read again.
 pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
-    let log = Log::begun(&config.log, is_quiet);
+    let Log { foot, threshold } = Log::begun(&config.log, is_quiet);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let shutdown = async move {
@@ -37,6 +37,7 @@ pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
     };
     let daemon = Daemon::build(config).await?;
     let (progress, reloads) = (daemon.progress(), daemon.reloads());
+    tokio::spawn(threshold.follow(daemon.level()));
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             reloads.reload().await;
@@ -44,9 +45,9 @@ pub async fn run(config: &Config, is_quiet: bool) -> anyhow::Result<ExitCode> {
     });
     let ended = tokio::select! {
         ended = daemon.run(shutdown) => ended,
-        never = progress::follow(progress, log.foot.as_ref()), if !is_quiet => match never {},
+        never = progress::follow(progress, foot.as_ref()), if !is_quiet => match never {},
     };
-    log.foot.as_ref().inspect(|foot| foot.clear());
+    foot.inspect(Foot::clear);
     ended?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

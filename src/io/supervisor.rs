@@ -61,12 +61,8 @@ impl Supervisor {
         let address = address(&name).ok_or(Error::NoAddress(name))?;
         let socket = UnixDatagram::unbound().map_err(Error::NoSocket)?;
         socket.set_write_timeout(Some(TELLING)).map_err(Error::NoSocket)?;
-        Ok(Supervisor(Some(Arc::new(Line {
-            socket,
-            address,
-            beat: within.map(|within| within / BEATS),
-            knows_we_are_ready: AtomicBool::new(false),
-        }))))
+        let (beat, knows_we_are_ready) = (within.map(|within| within / BEATS), AtomicBool::new(false));
+        Ok(Supervisor(Some(Arc::new(Line { socket, address, beat, knows_we_are_ready }))))
     }
 
     /// Tells that we are ready; once, however often it is said.
@@ -131,14 +127,13 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_millis(40);
 
-    /// What was told by now, each word once in a row.
+    /// What was told by now.
     fn heard(socket: &UnixDatagram) -> Vec<String> {
         let (mut words, mut word) = (Vec::new(), [0; 64]);
         socket.set_nonblocking(true).unwrap();
         while let Ok(length) = socket.recv(&mut word) {
             words.push(String::from_utf8(word[..length].to_vec()).unwrap());
         }
-        words.dedup();
         words
     }
 
@@ -178,7 +173,8 @@ mod tests {
         let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
         let supervisor = Supervisor::at(dir.path().join("notify").into(), Some(WITHIN)).unwrap();
         assert_eq!(supervisor.hearing(tokio::time::sleep(WITHIN * 2)).await, ());
-        assert_eq!(heard(&socket), ["WATCHDOG=1"]);
+        let beats = heard(&socket);
+        assert!(beats.len() > 1 && beats.iter().all(|word| word == "WATCHDOG=1"), "{beats:?}");
         tokio::time::sleep(WITHIN).await;
         assert_eq!(heard(&socket), [""; 0], "nothing is under way");
     }

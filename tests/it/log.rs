@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::live::evaluate;
-use crate::stand::{Daemon, Manner, Receiver, Requests, Service, eventually};
+use crate::stand::{Daemon, Manner, Receiver, Requests, Service, eventually, http};
 use crate::web::exchanged;
 
 /// On a machine that is busy with other tests.
@@ -80,4 +80,22 @@ fn who_is_refused_is_told_a_name_by_which_the_log_knows_why() {
         );
     }
     assert!(!daemon.output().contains("secret"));
+}
+
+#[test]
+fn a_reload_changes_how_much_is_logged() {
+    let service = Service::start();
+    let mut daemon = Daemon::scraping(&[&service], &evaluate(1, 1), SLOS);
+    daemon.configure("log: { level: error }");
+    daemon.start();
+    daemon.answer("/nowhere");
+    assert_eq!(daemon.output(), "");
+    let config = std::fs::read_to_string(daemon.path("burnwatch.yaml")).unwrap();
+    daemon.write("burnwatch.yaml", &config.replace("level: error", "level: info"));
+    assert_eq!(http::post(daemon.port(), "/-/reload", "").unwrap().0, 200);
+    let logged = || {
+        daemon.answer("/nowhere");
+        daemon.log()
+    };
+    eventually("a refusal is logged", SOON, logged, |lines| lines.iter().any(|line| line["message"] == "refused"));
 }

@@ -84,10 +84,17 @@ fn the_shipped_unit_holds_what_it_promises() {
     let rules = || machine.tried("stat -c '%U %a' /etc/prometheus/burnwatch/shop.yaml").1;
     eventually("rules are written for others to read", SOON, rules, |rules| rules == "burnwatch 644");
 
+    // A reload is told, and goes on with the same process.
+    let main = || machine.run("systemctl show --value --property=MainPID burnwatch");
+    let before = main();
+    machine.run("systemctl reload burnwatch");
+    let journal = || machine.run("journalctl --no-pager --unit=burnwatch");
+    eventually("it reloads", SOON, journal, |journal| journal.contains("\"message\":\"reloaded\""));
+    assert_eq!(main(), before);
+
     // Stuck, it is started anew; systemd waits less for it here than it would.
     machine.run(&format!("printf '[Service]\\nWatchdogSec=3s\\nRestartSec=0\\n' > {DROP_INS}/soon.conf"));
     machine.run("systemctl daemon-reload && systemctl restart burnwatch");
-    let main = || machine.run("systemctl show --value --property=MainPID burnwatch");
     let restarts = || machine.run("systemctl show --value --property=NRestarts burnwatch");
     let stuck = main();
     assert_eq!(restarts(), "0");
@@ -96,7 +103,7 @@ fn the_shipped_unit_holds_what_it_promises() {
     let state = || machine.run("systemctl show --value --property=ActiveState burnwatch");
     eventually("it is ready again", SOON, state, |state| state == "active");
     assert_ne!(main(), stuck);
-    assert!(machine.run("journalctl --no-pager --unit=burnwatch").contains("Failed with result 'watchdog'"));
+    assert!(journal().contains("Failed with result 'watchdog'"));
 
     // It stops in time, and by itself.
     machine.run("systemctl stop burnwatch");

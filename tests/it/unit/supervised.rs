@@ -14,8 +14,8 @@ use crate::unit::{EVALUATE, SLOS, SOON};
 const WITHIN: Duration = Duration::from_secs(1);
 
 struct Supervisor {
-    dir: TempDir,
     socket: UnixDatagram,
+    _dir: TempDir,
 }
 
 impl Supervisor {
@@ -23,7 +23,7 @@ impl Supervisor {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         daemon.live_under(&path, WITHIN);
-        Supervisor { socket: UnixDatagram::bind(path).unwrap(), dir }
+        Supervisor { socket: UnixDatagram::bind(path).unwrap(), _dir: dir }
     }
 
     /// What it is told next; `None` where that takes longer.
@@ -53,7 +53,7 @@ fn daemon(target: &str, state: &Path) -> Daemon {
 }
 
 #[test]
-fn it_is_ready_once_its_first_tick_has_ended_lives_and_says_when_it_stops() {
+fn it_is_ready_once_its_first_tick_has_ended_lives_and_says_when_it_reloads_and_stops() {
     let service = Service::start();
     // The first tick waits for the first scrape.
     service.delay(Duration::from_secs(2));
@@ -63,9 +63,11 @@ fn it_is_ready_once_its_first_tick_has_ended_lives_and_says_when_it_stops() {
     supervisor.wait_told("READY=1");
     assert_eq!(daemon.answer("/health/ready").0, 200);
     (0..5).for_each(|_| supervisor.wait_told("WATCHDOG=1"));
+    assert_eq!(http::post(daemon.port(), "/-/reload", "").unwrap().0, 200);
+    supervisor.wait_told("RELOADING=1");
+    supervisor.wait_told("READY=1");
     assert!(daemon.stop().success());
     supervisor.wait_told("STOPPING=1");
-    assert!(supervisor.dir.path().exists());
 }
 
 #[test]
