@@ -14,7 +14,7 @@ pub struct Recorded(Selector);
 impl Recorded {
     pub fn of(id: &SloId) -> Recorded {
         let label = |label: &str, value: &str| Matcher::new(label, Op::Equal, value);
-        Recorded(Selector::new("", [label("service", &id.service), label("slo", &id.slo)]))
+        Recorded(Selector::new(names::RECORDED_COVERAGE, [label("service", &id.service), label("slo", &id.slo)]))
     }
 
     /// The one of a name.

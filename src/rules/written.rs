@@ -132,9 +132,7 @@ fn is_plain(value: &str) -> bool {
         first => first.is_ascii_alphabetic() && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)),
     });
     begins_a_text
-        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
-        && !value.contains(": ")
-        && !value.contains(" #")
+        && !bytes.windows(2).any(|pair| matches!(pair, [b':', b' '] | [b' ', b'#'] | [_, ..b' ' | b'\x7f'..]))
         && !value.ends_with([':', ' '])
 }
 
