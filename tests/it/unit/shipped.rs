@@ -93,7 +93,8 @@ fn the_shipped_unit_holds_what_it_promises() {
     assert_eq!(main(), before);
 
     // Stuck, it is started anew; systemd waits less for it here than it would.
-    machine.run(&format!("printf '[Service]\\nWatchdogSec=3s\\nRestartSec=0\\n' > {DROP_INS}/soon.conf"));
+    let sooner = "s/^WatchdogSec=.*/WatchdogSec=3s/; s/^RestartSec=.*/RestartSec=0/";
+    machine.run(&format!("sed '{sooner}' {UNIT} > /run/systemd/system/burnwatch.service"));
     machine.run("systemctl daemon-reload && systemctl restart burnwatch");
     let restarts = || machine.run("systemctl show --value --property=NRestarts burnwatch");
     let stuck = main();
