@@ -189,13 +189,13 @@ impl Queue {
 
     /// Takes the oldest out.
     pub fn pop(&mut self) -> Option<Delivery> {
-        self.0.pop_front()
+        self.longest = LONGEST_WAIT;
+        self.deliveries.pop_front()
     }
 
     /// Takes note of the answer to the oldest, which leaves the queue once it is done; returns what became of it.
     pub fn answered(&mut self, answer: Answer, now: Timestamp, jitter: Ratio) -> Option<Delivery> {
-        let delivery = after(self.deliveries.pop_front()?, answer, now, jitter);
-        self.longest = LONGEST_WAIT;
+        let delivery = after(self.pop()?, answer, now, jitter);
         if let State::Pending(at) = delivery.state {
             self.longest = at.since(now);
             self.deliveries.push_front(delivery.clone());
