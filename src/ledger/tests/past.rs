@@ -341,7 +341,7 @@ proptest! {
         lives in prop::collection::vec(process(), 1..5),
         errors_born in 0usize..60,
         gap in (0usize..60, 0usize..12),
-        opened in (any::<prop::sample::Index>(), 0i64..5),
+        opened in (any::<prop::sample::Index>(), 0i64..4),
         pieces in prop::collection::vec((1i64..50, any::<bool>()), 1..20),
     ) {
         let total: Vec<(i64, f64)> = lives.concat().into_iter().enumerate().map(|(i, v)| (SCRAPE * (i as i64 + 1), v)).collect();
@@ -358,7 +358,8 @@ proptest! {
         let mut whole = Books::of(EVENTS);
         whole.answer(SCRAPE, &source.samples(at(0), at(SCRAPE))).live(&source, SCRAPE, end);
 
-        // While its target is scraped: what comes after a gap that nobody saw the beginning of is a baseline.
+        // While its target is scraped, less than two minutes ago: what comes after a gap that nobody saw the beginning of
+        // is a baseline.
         let opening = (total[opened.0.index(total.len())].0 + 30 * opened.1).min(end);
         let mut split = Books::of(EVENTS);
         split.answer(opening, &source.samples(at(opening - 660), at(opening))).live(&source, opening, end);
