@@ -6,6 +6,10 @@
 
 // The floors of `src/`: a module names only modules on lower ones.
 mod architecture;
+// What is fuzzed, and the same without the engine of `tests/fuzz`.
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
+mod fuzz;
 // Expressions against other readers of PromQL.
 mod promql;
 // The parts that live tests are made of: real servers, a service whose counts are known, the daemon.

@@ -1,9 +1,9 @@
 //! A Prometheus, or whatever speaks its API: PromQL out, samples in, and nothing half understood.
 //! Never knows an SLO, nor what was asked before.
 
-mod answer;
+pub mod answer;
 mod error;
-mod rules;
+pub mod rules;
 
 use std::sync::Arc;
 
