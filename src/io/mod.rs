@@ -9,4 +9,5 @@ pub mod power;
 pub mod prometheus;
 pub mod scrape;
 pub mod store;
+pub mod supervisor;
 pub mod web;
