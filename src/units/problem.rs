@@ -128,12 +128,16 @@ impl fmt::Display for Problem {
 /// The most characters of a sentence to people. What it quotes may be as long as a file, or as what a server answered.
 const LONGEST: usize = 1_000;
 
+/// One line that is harmless to a terminal.
 fn sentence(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);
         text.push('…');
     }
-    text
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    text.replace(['\n', '\r', '\t'], " ").replace(char::is_control, "\u{fffd}")
 }
 
 /// The word of `known` that `word` was probably meant to be, if one is near.
@@ -163,6 +167,8 @@ mod tests {
         let problem = Problem::error("x", format!("{:?} is no name", "é".repeat(1 << 20)), "é".repeat(1_000));
         assert_eq!(problem.what, format!("\"{}…", "é".repeat(999)));
         assert_eq!(problem.remedy, "é".repeat(1_000));
+        let problem = Problem::error("x", "\x1b[2J is\nno name", "");
+        assert_eq!(problem.what, "\u{fffd}[2J is no name");
     }
 
     #[test]
