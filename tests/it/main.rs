@@ -22,6 +22,8 @@ mod exposition;
 mod declared;
 // What is said to people whose files, flags or surroundings are wrong.
 mod refusals;
+// Random series and selectors: a real Prometheus selects and holds what is selected and counted here.
+mod differential;
 // The daemon on a real Prometheus: its counts against the truth, and what it says when it cannot know.
 mod live;
 // The daemon without a Prometheus, scraping the same service: its counts against the truth.

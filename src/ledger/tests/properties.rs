@@ -274,9 +274,7 @@ proptest! {
         let joins = later.index((traffic.ends / 30) as usize) as i64;
         for tick in 1..=traffic.ends / 30 {
             if tick == joins + 1 {
-                let plan = planned(&together);
-                joined.ledger.adopt(Some(&joined.plan), &plan, at(30 * tick - 10));
-                joined.plan = plan;
+                joined.take_up(planned(&together), 30 * tick - 10);
             }
             joined.tick(&traffic, 30 * tick);
         }
