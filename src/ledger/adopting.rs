@@ -95,10 +95,12 @@ impl Ledger {
                 let mut names = relatives.names(query);
                 names.retain(|(name, _)| old[*name].watermark >= booked);
                 let wider = names.iter().filter(|(_, is_wider)| *is_wider);
-                // What a wider one has not seen yet is new; to narrower ones it may have been there all the time.
-                let since = wider.map(|(name, _)| old[*name].since).min().unwrap_or(now);
+                let since = wider.map(|(name, _)| old[*name].since).min();
                 let memories: Vec<&Memory> = names.iter().map(|(name, _)| &old[*name]).collect();
-                let memory = Memory::joined(&memories, since)?;
+                // A wider one knows what is new. Narrower ones know only of some series, and all that comes after them
+                // is read.
+                let stood = memories.iter().map(|memory| memory.watermark).min()?;
+                let memory = Memory::joined(&memories, since.unwrap_or(stood))?;
                 joined.extend(names.into_iter().map(|(name, _)| name.to_string()));
                 Some(memory)
             };

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::ledger::memory::{Last, Memory};
+use crate::ledger::memory::{Last, Memory, paced_since};
 use crate::ledger::row::{Side, parts};
 use crate::ledger::slices::{book_points, book_slices};
 use crate::plan::{Part, Query, Question, Reading, Route, Sample, Series, SeriesId, Target, histogram_id, target_id};
@@ -214,14 +214,14 @@ fn count(
             booking.ignore(reason);
             continue;
         }
+        let is_baseline = baseline_until.is_some_and(|until| sample.at <= until);
         let mut value = sample.value;
         let gain = match last {
-            _ if baseline_until.is_some_and(|until| sample.at <= until) => 0.0,
             None if newborn => value,
             None => 0.0,
             Some(last) => match step(last.value, value) {
                 Step::Gain(gain) => {
-                    if let Some(pace) = &mut pace {
+                    if let Some(pace) = pace.as_mut().filter(|_| !is_baseline) {
                         pace.note(sample.at, gain);
                     }
                     gain
@@ -235,7 +235,7 @@ fn count(
             },
         };
         last = Some(Last { at: sample.at, value });
-        if gain > 0.0 {
+        if gain > 0.0 && !is_baseline {
             let instant = answer.instants.partition_point(|instant| *instant < sample.at);
             let instant = instant.min(answer.instants.len() - 1);
             gains.push(Gain { at: sample.at, instant, parts: parts(gain) });
@@ -354,8 +354,9 @@ fn proof(memory: &Memory, answer: &Answer, scrapes: &Scrapes, series: &Series) -
     if first.at <= memory.since || !scrapes.went_without(target, first.at) {
         return Proof::None;
     }
-    let ceiling = NEWBORN.max(NEWBORN_PACES * memory.largest_gain(target));
-    if first.value <= ceiling { Proof::Newborn } else { Proof::Implausible(first.value) }
+    let gain = || memory.largest_gain(target, first.at).max(scrapes.largest_gain(memory, target, first.at));
+    let is_plausible = first.value <= NEWBORN || first.value <= NEWBORN_PACES * gain();
+    if is_plausible { Proof::Newborn } else { Proof::Implausible(first.value) }
 }
 
 fn sudden(series: &Series, value: f64) -> Problem {
@@ -369,10 +370,14 @@ fn sudden(series: &Series, value: f64) -> Problem {
 /// The scrapes at which unknown series began, of those their target had: the ones at which another of its series had a
 /// sample, and had one at the scrape before. That one may be remembered only: an answer does not reach back over a long
 /// gap of a target, nor beyond the start of a daemon that scrapes.
-struct Scrapes(HashSet<(SeriesId, Timestamp)>);
+struct Scrapes<'a> {
+    births: HashSet<(SeriesId, Timestamp)>,
+    /// All series of the targets that have unknown ones.
+    targets: HashMap<SeriesId, Vec<&'a Series>>,
+}
 
-impl Scrapes {
-    fn of(memory: &Memory, all: &[Series], unknown: &[&Series]) -> Scrapes {
+impl<'a> Scrapes<'a> {
+    fn of(memory: &Memory, all: &'a [Series], unknown: &[&Series]) -> Scrapes<'a> {
         let birth = |series: &&Series| Some((target_id(&series.labels)?, sound(&series.samples).next()?.at));
         let mut births: HashSet<(SeriesId, Timestamp)> = unknown.iter().filter_map(birth).collect();
         let mut targets: HashMap<SeriesId, Vec<&Series>> = births.iter().map(|(target, _)| (*target, vec![])).collect();
@@ -386,11 +391,38 @@ impl Scrapes {
             let before = scrapes.iter().filter_map(|(_, before)| *before).max();
             before.is_some() && scrapes.contains(&(true, before))
         });
-        Scrapes(births)
+        Scrapes { births, targets }
     }
 
     /// Whether a target's scrape at `born` was one at which another series went on from the scrape before.
     fn went_without(&self, target: SeriesId, born: Timestamp) -> bool {
-        self.0.contains(&(target, born))
+        self.births.contains(&(target, born))
     }
+
+    /// The largest gain per scrape that is still to be counted of a target before one of its series was born: what is
+    /// plausible must not depend on how much is read at once.
+    fn largest_gain(&self, memory: &Memory, target: SeriesId, born: Timestamp) -> f64 {
+        let series = self.targets.get(&target).into_iter().flatten();
+        series.map(|series| largest_gain(memory, series, born)).fold(0.0, f64::max)
+    }
+}
+
+/// The largest gain that `count` will find in a series before a moment, of those that tell what is plausible then.
+fn largest_gain(memory: &Memory, series: &Series, before: Timestamp) -> f64 {
+    let known = memory.lasts.get(&series.id);
+    let (counted, mut last) = (known.map_or(memory.watermark, |known| known.at), known.map(|known| known.value));
+    let mut largest: f64 = 0.0;
+    for sample in sound(&series.samples).take_while(|sample| sample.at < before) {
+        if known.is_some() && sample.at <= counted {
+            continue;
+        }
+        let is_recent = sample.at > counted && sample.at >= paced_since(before);
+        match last.map(|last| step(last, sample.value)) {
+            Some(Step::Back) => continue,
+            Some(Step::Gain(gain)) if is_recent => largest = largest.max(gain),
+            Some(Step::Gain(_) | Step::Reset) | None => {}
+        }
+        last = Some(sample.value);
+    }
+    largest
 }

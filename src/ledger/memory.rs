@@ -35,8 +35,18 @@ impl Pace {
             let adjacent = hour.since(self.hour) <= HOUR;
             *self = Pace { hour, this_hour: 0.0, hour_before: if adjacent { self.this_hour } else { 0.0 } };
         }
-        self.this_hour = self.this_hour.max(gain);
+        // The series of a target are counted one after the other, so the next may begin in an hour that is over.
+        if at >= self.hour {
+            self.this_hour = self.this_hour.max(gain);
+        } else if at >= self.hour - HOUR {
+            self.hour_before = self.hour_before.max(gain);
+        }
     }
+}
+
+/// From when on gains tell what is plausible at a moment.
+pub fn paced_since(at: Timestamp) -> Timestamp {
+    at.on_grid(HOUR) - HOUR
 }
 
 /// How far one query was answered and where each of its series stood then.
@@ -90,9 +100,12 @@ impl Memory {
         self.paces.entry(target).or_insert(Pace { hour: at.on_grid(HOUR), this_hour: 0.0, hour_before: 0.0 })
     }
 
-    /// The largest gain per scrape of a target's series in the last hour or two.
-    pub fn largest_gain(&self, target: SeriesId) -> f64 {
-        self.paces.get(&target).map_or(0.0, |pace| pace.this_hour.max(pace.hour_before))
+    /// The largest gain per scrape of a target's series in the hour of a moment and the one before, of those counted.
+    pub fn largest_gain(&self, target: SeriesId, at: Timestamp) -> f64 {
+        let Some(pace) = self.paces.get(&target) else { return 0.0 };
+        let since = paced_since(at);
+        let recent = |hour: Timestamp, gain: f64| if hour >= since { gain } else { 0.0 };
+        recent(pace.hour, pace.this_hour).max(recent(pace.hour - HOUR, pace.hour_before))
     }
 
     /// Forgets series that were silent too long, then the oldest until at most `limit` stay.
@@ -196,11 +209,16 @@ mod tests {
         let target = SeriesId(1);
         memory.pace(target, at(10)).note(at(10), 500.0);
         memory.pace(target, at(3_600)).note(at(3_600), 20.0);
-        assert_eq!(memory.largest_gain(target), 500.0);
+        assert_eq!(memory.largest_gain(target, at(3_700)), 500.0);
+        assert_eq!(memory.largest_gain(target, at(7_200)), 20.0);
+        assert_eq!(memory.largest_gain(target, at(10_800)), 0.0);
         memory.pace(target, at(7_200)).note(at(7_200), 10.0);
-        assert_eq!(memory.largest_gain(target), 20.0);
+        assert_eq!(memory.largest_gain(target, at(7_300)), 20.0);
+        memory.pace(target, at(7_300)).note(at(7_000), 30.0);
+        memory.pace(target, at(7_300)).note(at(3_000), 600.0);
+        assert_eq!(memory.largest_gain(target, at(7_300)), 30.0, "of a series that is counted after others");
         memory.pace(target, at(20_000)).note(at(20_000), 1.0);
-        assert_eq!(memory.largest_gain(target), 1.0);
+        assert_eq!(memory.largest_gain(target, at(20_000)), 1.0);
     }
 
     #[test]

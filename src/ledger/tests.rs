@@ -3,11 +3,10 @@
 mod past;
 mod plans;
 mod points;
+mod properties;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use proptest::prelude::*;
 
 use crate::ledger::{Answered, Changed, Kept, KeptAccount, Ledger, Measured, Starts};
 use crate::plan::{Facts, Pace, Plan, Sample, Series, Target, plan};
@@ -526,62 +525,4 @@ fn a_series_whose_first_samples_are_no_counts_is_proved_newborn_by_others_only()
     books.answer(30, &[series("code=200,instance=b", &[(30, 1.0)])]);
     books.answer(60, &[series("code=500", &[(30, f64::NAN), (60, 3.0)])]);
     assert_eq!(books.counted(), (0.0, 0.0));
-}
-
-/// One process of a service: what it counted at each scrape, 15 s apart, from a first scrape on.
-fn process() -> impl Strategy<Value = Vec<f64>> {
-    prop::collection::vec((0u8..20).prop_map(f64::from), 1..30).prop_map(|gains| {
-        gains
-            .iter()
-            .scan(0.0, |sum, gain| {
-                *sum += gain;
-                Some(*sum)
-            })
-            .collect()
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_split_into_answers_and_any_restart_count_the_same(
-        lives in prop::collection::vec(process(), 1..4),
-        errors_born in 0usize..40,
-        splits in prop::collection::vec((1i64..12, any::<bool>()), 1..20),
-    ) {
-        let total: Vec<(i64, f64)> = lives.concat().into_iter().enumerate().map(|(i, v)| (15 * (i as i64 + 1), v)).collect();
-        let errors: Vec<(i64, f64)> = total.iter().copied().skip(errors_born).map(|(at, v)| (at, (v / 4.0).floor())).collect();
-        let end = (total.len() as i64 + 1) * 15;
-        let last = (end + 29) / 30 * 30;
-        let seen = |from: i64, to: i64| {
-            let within = |samples: &[(i64, f64)]| samples.iter().copied().filter(|(at, _)| *at > from && *at <= to).collect::<Vec<_>>();
-            [("code=200", within(&total)), ("code=500", within(&errors))]
-                .into_iter().filter(|(_, samples)| !samples.is_empty())
-                .map(|(labels, samples)| series(labels, &samples)).collect::<Vec<_>>()
-        };
-        let mut whole = Books::of(EVENTS);
-        whole.answer(30, &seen(-200, 30));
-        for tick in 2..=last / 30 {
-            whole.answer(30 * tick, &seen(30 * tick - 150, 30 * tick));
-        }
-        let mut split = Books::of(EVENTS);
-        split.answer(30, &seen(-200, 30));
-        let mut now = 30;
-        for (ticks, restart) in splits.iter().cycle() {
-            if now >= last { break; }
-            let until = (now + 30 * ticks).min(last);
-            split.answer(until, &seen(now - 120, until));
-            if *restart { split = split.restarted(); }
-            now = until;
-        }
-        prop_assert_eq!(whole.counted(), split.counted());
-        for window in [30, 60, 90, 300] {
-            let to = last / 30 * 30;
-            let (a, b) = (whole.within(Span::seconds(window), to), split.within(Span::seconds(window), to));
-            prop_assert_eq!(a, b, "the last {} s", window);
-        }
-        let (total, bad) = whole.counted();
-        prop_assert!(0.0 <= bad && bad <= total);
-    }
 }

@@ -76,13 +76,16 @@ impl Findings {
     }
 }
 
+/// The most of a line that is shown on either side of what is wrong with it, in characters: a file may be one line.
+const SHOWN: usize = 100;
+
 fn shown(problem: &Problem) -> String {
     let told = told(problem);
     match &problem.place {
         Some(place) if place.line > 0 && !place.text.is_empty() => {
-            let before = place.text.chars().take(place.column.saturating_sub(1) as usize);
-            let margin: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            format!("{place}: {}: {told}\n{}\n{margin}^\n", problem.severity, place.text)
+            let (line, at) = around(&place.text, place.column.saturating_sub(1) as usize);
+            let margin: String = line.chars().take(at).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            format!("{place}: {}: {told}\n{line}\n{margin}^\n", problem.severity)
         }
         Some(place) => format!("{place}: {}: {told}\n", problem.severity),
         None => match &problem.about {
@@ -91,6 +94,17 @@ fn shown(problem: &Problem) -> String {
             About::Slo(id) => format!("{id}: {}: {told}\n", problem.severity),
         },
     }
+}
+
+/// A line around one of its characters, and where that stands then.
+fn around(line: &str, at: usize) -> (String, usize) {
+    let from = at.saturating_sub(SHOWN);
+    let mut letters = line.chars().skip(from);
+    let mut shown = String::from(if from > 0 { "…" } else { "" });
+    let at = at - from + shown.chars().count();
+    shown.extend(letters.by_ref().take(2 * SHOWN));
+    shown.extend(letters.next().map(|_| '…'));
+    (shown, at)
 }
 
 fn command(problem: &Problem) -> String {
@@ -213,5 +227,16 @@ all, each query once         2    1200            6000
         assert_eq!((json.files, json.slos, json.problems.len()), (1, 12, 4));
         assert_eq!((json.problems[1].file.as_deref(), json.problems[1].line), (Some("c.yaml"), None));
         assert_eq!(json.problems[2].service.as_deref(), Some("checkout"));
+    }
+
+    #[test]
+    fn of_a_line_that_is_as_long_as_a_file_it_shows_what_is_near() {
+        let line = format!("{}here{}", "a".repeat(500_000), "b".repeat(500_000));
+        let place = Place { file: "f".into(), line: 1, column: 500_001, text: line.into() };
+        let findings = Findings { problems: vec![Problem::error("x", "no", "").at(&place)], ..Findings::default() };
+        let shown = findings.text();
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[1], format!("…{}here{}…", "a".repeat(100), "b".repeat(96)));
+        assert_eq!(lines[2], format!("{}^", " ".repeat(101)));
     }
 }

@@ -90,7 +90,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn error(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        let (what, remedy) = (what.into(), remedy.into());
+        let (what, remedy) = (sentence(what.into()), sentence(remedy.into()));
         Problem { severity: Severity::Error, code, place: None, about: About::All, what, remedy }
     }
 
@@ -125,6 +125,21 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The most characters of a sentence to people. What it quotes may be as long as a file, or as what a server answered.
+const LONGEST: usize = 1_000;
+
+/// One line that is harmless to a terminal.
+fn sentence(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    text.replace(['\n', '\r', '\t'], " ").replace(char::is_control, "\u{fffd}")
+}
+
 /// The word of `known` that `word` was probably meant to be, if one is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = |candidate: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
@@ -145,6 +160,15 @@ mod tests {
         let place = Place { file: "slos/checkout.yaml".into(), line: 7, column: 16, text: "".into() };
         let problem = Problem::error("objective", "objective 99.9 is above 1", "write 99.9% or 0.999").at(&place);
         assert_eq!(problem.to_string(), "slos/checkout.yaml:7:16: objective 99.9 is above 1; write 99.9% or 0.999");
+    }
+
+    #[test]
+    fn stays_a_sentence_whatever_it_quotes() {
+        let problem = Problem::error("x", format!("{:?} is no name", "é".repeat(1 << 20)), "é".repeat(1_000));
+        assert_eq!(problem.what, format!("\"{}…", "é".repeat(999)));
+        assert_eq!(problem.remedy, "é".repeat(1_000));
+        let problem = Problem::error("x", "\x1b[2J is\nno name", "");
+        assert_eq!(problem.what, "\u{fffd}[2J is no name");
     }
 
     #[test]

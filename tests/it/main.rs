@@ -6,6 +6,10 @@
 
 // The floors of `src/`: a module names only modules on lower ones.
 mod architecture;
+// What is fuzzed, and the same without the engine of `tests/fuzz`.
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
+mod fuzz;
 // Expressions against other readers of PromQL.
 mod promql;
 // The parts that live tests are made of: real servers, a service whose counts are known, the daemon.
@@ -18,6 +22,8 @@ mod exposition;
 mod declared;
 // What is said to people whose files, flags or surroundings are wrong.
 mod refusals;
+// Random series and selectors: a real Prometheus selects and holds what is selected and counted here.
+mod differential;
 // The daemon on a real Prometheus: its counts against the truth, and what it says when it cannot know.
 mod live;
 // The daemon without a Prometheus, scraping the same service: its counts against the truth.

@@ -82,7 +82,8 @@ fn is_of_the_system(supply: &Path) -> bool {
 }
 
 fn fed(battery: &Path, status: &str) -> Unread {
-    let what = format!("{}: {status}; it tells what the machine draws only while discharging", battery.display());
+    let what =
+        format!("{}: says {status:?}; it tells what the machine draws only while discharging", battery.display());
     Unread { reason: Reason::Idle, what }
 }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::stand::remote_write::{Message, body, labels, zigzag};
+
 /// Eight buckets to each doubling: bucket `i` holds what is above `2^((i - 1) / 8)` up to `2^(i / 8)`.
 const SCHEMA: i64 = 3;
 const BUCKETS_TO_A_DOUBLING: f64 = 8.0;
@@ -101,69 +103,14 @@ struct Span {
 }
 
 /// A body of remote write: how the durations of one series stood at moments, oldest first.
-pub fn written(labels: &[(&str, &str)], stood: impl Iterator<Item = (i64, Durations)>) -> Vec<u8> {
-    let label = |(name, value): &(&str, &str)| Message::default().bytes(1, name.as_bytes()).bytes(2, value.as_bytes());
-    let labels = labels.iter().fold(Message::default(), |series, pair| series.message(1, label(pair)));
-    let series = stood.fold(labels, |series, (at, durations)| series.message(4, durations.remembered(at)));
-    as_snappy(&Message::default().message(1, series).0)
-}
-
-/// In the format of snappy, which need not make anything smaller: its length, then literals of at most 64 KiB.
-fn as_snappy(bytes: &[u8]) -> Vec<u8> {
-    const LITERAL_WITH_LENGTH_IN_TWO_BYTES: u8 = 61 << 2;
-    let mut all = Message::default().varint(bytes.len() as u64).0;
-    for literal in bytes.chunks(1 << 16) {
-        all.push(LITERAL_WITH_LENGTH_IN_TWO_BYTES);
-        all.extend(((literal.len() - 1) as u16).to_le_bytes());
-        all.extend(literal);
-    }
-    all
+pub fn written(series: &[(&str, &str)], stood: impl Iterator<Item = (i64, Durations)>) -> Vec<u8> {
+    body([stood.fold(labels(series), |series, (at, durations)| series.message(4, durations.remembered(at)))])
 }
 
 /// An `io.prometheus.client.MetricFamily` of one metric, its length before it.
 fn family(name: &str, kind: u64, metric: Message) -> Vec<u8> {
     let family = Message::default().bytes(1, name.as_bytes()).number(3, kind).message(4, metric);
     Message::default().varint(family.0.len() as u64).0.into_iter().chain(family.0).collect()
-}
-
-/// A protobuf message, field by field.
-#[derive(Debug, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(mut self, mut number: u64) -> Message {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-        self
-    }
-
-    fn number(self, field: u64, number: u64) -> Message {
-        self.varint(field << 3).varint(number)
-    }
-
-    fn double(self, field: u64, number: f64) -> Message {
-        let mut message = self.varint(field << 3 | 1);
-        message.0.extend(number.to_le_bytes());
-        message
-    }
-
-    fn bytes(self, field: u64, bytes: &[u8]) -> Message {
-        let mut message = self.varint(field << 3 | 2).varint(bytes.len() as u64);
-        message.0.extend(bytes);
-        message
-    }
-
-    fn message(self, field: u64, inner: Message) -> Message {
-        self.bytes(field, &inner.0)
-    }
-}
-
-/// A signed number so that small ones stay short.
-fn zigzag(number: i64) -> u64 {
-    (number << 1 ^ number >> 63) as u64
 }
 
 #[cfg(test)]
@@ -179,12 +126,5 @@ mod tests {
         let span = |offset, counts: &[i64]| Span { offset, counts: counts.to_vec() };
         assert_eq!(durations.spans(), [span(-16, &[1]), span(15, &[2, 1]), span(6, &[1])]);
         assert_eq!(durations.count(), 6);
-    }
-
-    #[test]
-    fn numbers_are_written_as_protobuf_writes_them() {
-        assert_eq!(Message::default().number(1, 300).0, [0x08, 0xac, 0x02]);
-        assert_eq!([0, -1, 1, -2].map(zigzag), [0, 1, 2, 3]);
-        assert_eq!(Message::default().message(4, Message::default().bytes(1, b"a")).0, [0x22, 3, 0x0a, 1, b'a']);
     }
 }

@@ -11,6 +11,7 @@ pub mod http;
 pub mod process;
 mod proxy;
 mod receiver;
+pub mod remote_write;
 mod requests;
 mod service;
 mod serving;
