@@ -14,6 +14,7 @@ mod refusal;
 mod health;
 mod low_power;
 mod metrics;
+mod memo;
 mod process;
 mod api;
 mod openapi;
@@ -31,6 +32,7 @@ use prometheus::Registry;
 use tokio::sync::mpsc;
 
 use crate::energy::Wish;
+use crate::io::web::memo::Memo;
 use crate::io::web::metrics::Requests;
 use crate::io::web::rate::Limits;
 use crate::outbox::Record;
@@ -80,6 +82,7 @@ pub struct Site {
     published: Arc<ArcSwap<Snapshot>>,
     deliveries: Arc<Mutex<Record>>,
     energy: Arc<ArcSwap<Energy>>,
+    memos: Arc<Memos>,
     registry: Registry,
     requests: Requests,
     gate: Arc<Gate>,
@@ -89,6 +92,14 @@ pub struct Site {
     stopping: Arc<AtomicBool>,
 }
 
+/// The answers whose length grows with the number of SLOs.
+#[derive(Default)]
+struct Memos {
+    slos: Memo,
+    alerts: Memo,
+    problems: Memo,
+}
+
 impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
     pub fn new(config: &Config, gate: Arc<Gate>, told: Told, registry: Registry) -> Result<Site, prometheus::Error> {
@@ -96,8 +107,20 @@ impl Site {
         let Told { snapshot: published, deliveries, energy, wishes } = told;
         let limits = config.rate_limit.map(|rate| Arc::new(Limits::of(rate)));
         let trusted_proxies = config.trusted_proxies.as_slice().into();
-        let stopping = Arc::default();
-        Ok(Site { published, deliveries, energy, registry, requests, gate, limits, trusted_proxies, wishes, stopping })
+        let (memos, stopping) = (Arc::default(), Arc::default());
+        Ok(Site {
+            published,
+            deliveries,
+            energy,
+            memos,
+            registry,
+            requests,
+            gate,
+            limits,
+            trusted_proxies,
+            wishes,
+            stopping,
+        })
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
