@@ -150,35 +150,55 @@ fn wait(failures: u32, jitter: Ratio) -> Span {
 
 /// The notices that wait for one channel, oldest first. A channel that does not take one is not sent the next: they
 /// arrive in the order in which they happened.
-#[derive(Debug, Default)]
-pub struct Queue(VecDeque<Delivery>);
+#[derive(Debug)]
+pub struct Queue {
+    deliveries: VecDeque<Delivery>,
+    /// How long the oldest was to wait when that was decided. Nobody waits longer for a clock that was set back.
+    longest: Span,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue { deliveries: VecDeque::new(), longest: LONGEST_WAIT }
+    }
+}
 
 impl Queue {
     /// Adds one at the end; returns the oldest, given up, where there were too many.
     pub fn push(&mut self, delivery: Delivery, now: Timestamp) -> Option<Delivery> {
-        self.0.push_back(delivery);
-        let oldest = if self.0.len() > QUEUE { self.0.pop_front() } else { None };
+        self.deliveries.push_back(delivery);
+        let oldest = if self.deliveries.len() > QUEUE { self.deliveries.pop_front() } else { None };
         oldest.map(|oldest| oldest.given_up(format!("more than {QUEUE} wait for this channel"), now))
     }
 
     /// How long until there is something to send; `None` while nothing waits.
-    pub fn wait(&self, now: Timestamp) -> Option<Span> {
-        match self.0.front()?.state {
-            State::Pending(at) => Some(at.since(now)),
+    pub fn wait(&mut self, now: Timestamp) -> Option<Span> {
+        match &mut self.deliveries.front_mut()?.state {
+            State::Pending(at) => {
+                *at = (*at).min(now + self.longest);
+                Some(at.since(now))
+            }
             State::Delivered(_) | State::GivenUp(_) => Some(Span::ZERO),
         }
     }
 
     /// The oldest.
     pub fn first(&self) -> Option<&Delivery> {
-        self.0.front()
+        self.deliveries.front()
+    }
+
+    /// Takes the oldest out.
+    pub fn pop(&mut self) -> Option<Delivery> {
+        self.longest = LONGEST_WAIT;
+        self.deliveries.pop_front()
     }
 
     /// Takes note of the answer to the oldest, which leaves the queue once it is done; returns what became of it.
     pub fn answered(&mut self, answer: Answer, now: Timestamp, jitter: Ratio) -> Option<Delivery> {
-        let delivery = after(self.0.pop_front()?, answer, now, jitter);
-        if delivery.state.is_pending() {
-            self.0.push_front(delivery.clone());
+        let delivery = after(self.pop()?, answer, now, jitter);
+        if let State::Pending(at) = delivery.state {
+            self.longest = at.since(now);
+            self.deliveries.push_front(delivery.clone());
         }
         Some(delivery)
     }
@@ -350,6 +370,22 @@ mod tests {
         assert_eq!(queue.wait(noon()), Some(FIRST_WAIT));
         queue.answered(Answer { outcome: Outcome::Accepted, said: String::new() }, noon(), Ratio::ALL);
         assert_eq!(queue.first().unwrap().notice, numbered(1).notice);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_longer() {
+        let mut queue = Queue::default();
+        queue.push(delivery(), noon());
+        let asked = Span::minutes(20);
+        queue.answered(later(Some(asked)), noon(), Ratio::ALL);
+        assert_eq!(queue.wait(noon() + Span::minutes(1)), Some(Span::minutes(19)));
+        let set_back = noon() - Span::hours(1);
+        assert_eq!(queue.wait(set_back), Some(asked));
+        assert_eq!(queue.wait(set_back + Span::minutes(5)), Some(Span::minutes(15)), "and from then on it passes");
+        queue.answered(Answer { outcome: Outcome::Accepted, said: String::new() }, set_back, Ratio::ALL);
+        // Written before it was set back.
+        queue.push(numbered(1), set_back);
+        assert_eq!(queue.wait(set_back), Some(LONGEST_WAIT));
     }
 
     #[test]

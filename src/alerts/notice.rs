@@ -219,6 +219,14 @@ impl Notice {
         }
     }
 
+    /// The service and the SLO; neither where it is about the host.
+    pub fn names(&self) -> (Option<&str>, Option<&str>) {
+        match self.power {
+            Some(_) => (None, None),
+            None => (Some(&self.subject.service), Some(&self.subject.slo)),
+        }
+    }
+
     /// One that says what it is, to try a channel with.
     pub fn sample(at: Timestamp) -> Notice {
         let subject = Subject {

@@ -117,12 +117,15 @@ pub async fn generate(
     if kind == Some(Kind::Tests) && !flags.is_testable() {
         bail!("there are tests of standalone rules in Prometheus' own format only; leave out --style and --format");
     }
+    let (is_whole, is_online) = (overrides.slos.is_empty(), overrides.prometheus.is_some());
+    let config = config(overrides)?;
     let mut generated = Vec::new();
     if kind != Some(Kind::Dashboards) {
-        generated.push(of_slos(overrides, kind, flags).await?);
+        let texts = of_slos(&config, is_online, kind, flags).await?;
+        generated.push(Generated { texts, header: HEADER, is_whole });
     }
     if kind.is_none_or(|kind| kind == Kind::Dashboards) {
-        generated.push(dashboards(kind, flags));
+        generated.push(dashboards(&config, kind, flags));
     }
     match flags.out.as_deref() {
         Some(out) if out == Path::new("-") => {
@@ -136,28 +139,30 @@ pub async fn generate(
 }
 
 /// The dashboards, which know no SLO.
-fn dashboards(kind: Option<Kind>, flags: &Flags) -> Generated {
+fn dashboards(config: &Config, kind: Option<Kind>, flags: &Flags) -> Generated {
     let directory = flags.directory(kind, "dashboards");
-    let files =
-        dashboards::dashboards(Dashboards::DATASOURCE).into_iter().map(|file| (directory.join(file.name), file.text));
+    let datasource = config.dashboards.as_ref().map_or(Dashboards::DATASOURCE, |dashboards| &dashboards.datasource);
+    let files = dashboards::dashboards(datasource).into_iter().map(|file| (directory.join(file.name), file.text));
     Generated { texts: files.collect(), header: dashboards::HEADER, is_whole: true }
 }
 
-/// Rules and their tests.
-async fn of_slos(overrides: Overrides, kind: Option<Kind>, flags: &Flags) -> anyhow::Result<Generated> {
-    let (is_whole, is_online) = (overrides.slos.is_empty(), overrides.prometheus.is_some());
-    let config = config(overrides)?;
+/// Rules and their tests, by path.
+async fn of_slos(
+    config: &Config,
+    is_online: bool,
+    kind: Option<Kind>,
+    flags: &Flags,
+) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let (slos, problems, _) = daemon::declared(&config.slos, &config.base);
     refuse(problems)?;
     if slos.is_empty() {
         bail!("there is no SLO to generate anything from; name SLO files, directories or patterns");
     }
-    let natives = if is_online { natives(&config, &slos).await? } else { HashSet::new() };
+    let natives = if is_online { natives(config, &slos).await? } else { HashSet::new() };
     let terms = config.terms(flags.style(), natives);
     let (files, problems) = rules::files(&slos, &terms);
     refuse(problems.into_iter().chain(rules::colliding(&files, flags.format())).collect())?;
-    let texts = texts(kind, &files, &slos, &terms, flags)?;
-    Ok(Generated { texts, header: HEADER, is_whole })
+    texts(kind, &files, &slos, &terms, flags)
 }
 
 /// Problems are told; an error among them keeps anything from being generated, for a file would lack an SLO.

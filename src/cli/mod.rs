@@ -1,6 +1,7 @@
 //! The command line: one file per command, each flags, a call and what is printed. Never decides anything itself.
 
 mod run;
+mod log;
 mod progress;
 mod check;
 mod generate;

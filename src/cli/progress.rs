@@ -79,8 +79,7 @@ impl<'a> MakeWriter<'a> for Foot {
 }
 
 /// Shows how far the past is read for as long as it is polled: at the foot, or where there is none in the log.
-pub async fn follow(progress: Option<watch::Receiver<Progress>>, foot: Option<&Foot>) -> Infallible {
-    let Some(mut progress) = progress else { return pending().await };
+pub async fn follow(mut progress: watch::Receiver<Progress>, foot: Option<&Foot>) -> Infallible {
     while let Ok(began) = progress.wait_for(is_reading).await.map(|progress| *progress) {
         let watch = Stopwatch::started();
         loop {

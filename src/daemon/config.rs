@@ -19,7 +19,7 @@ use crate::yaml::{self, Fields, Node};
 const PLACES: [&str; 2] = ["burnwatch.yaml", "/etc/burnwatch/burnwatch.yaml"];
 
 /// What flags and environment say; each replaces what the file says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     pub config: Option<PathBuf>,
     /// Relative to the working directory, unlike those of the file.
@@ -65,6 +65,9 @@ impl fmt::Display for Source {
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// What it was loaded with, and from where: the same is read again at a reload.
+    pub overrides: Overrides,
+    pub path: Option<PathBuf>,
     /// Paths and patterns of SLO files, relative to `base`.
     pub slos: Vec<String>,
     pub base: PathBuf,
@@ -89,6 +92,7 @@ pub struct Config {
 impl Config {
     /// The configuration, or everything that is wrong with it.
     pub fn load(overrides: Overrides) -> Result<Config, Vec<Problem>> {
+        let said = overrides.clone();
         let path = overrides.config.clone().or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()));
         let mut config = match &path {
             Some(path) => Config::from_file(path)?,
@@ -114,6 +118,7 @@ impl Config {
             config.web.listen = listen;
         }
         config.log.format = overrides.log_format.or(config.log.format);
+        (config.overrides, config.path) = (said, path);
         Ok(config)
     }
 
@@ -151,6 +156,8 @@ impl Config {
 
     fn read(node: &Node, base: &Path, problems: &mut Vec<Problem>) -> Config {
         let mut config = Config {
+            overrides: Overrides::default(),
+            path: None,
             slos: vec!["slos/*.yaml".to_string()],
             base: base.to_path_buf(),
             source: Source::Prometheus(prometheus::Config::default()),

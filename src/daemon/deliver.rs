@@ -1,6 +1,7 @@
 //! The loops that deliver: one for each channel, so that a slow one delays no other. What an answer means, the outbox
 //! says; that a notice was sent is written before the next one is.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::pin::pin;
@@ -8,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Notice;
 use crate::daemon::gauges::Notifications;
+use crate::daemon::loops::Loops;
 use crate::daemon::renew::Renewal;
 use crate::io::clock;
 use crate::io::notify::{self, Alertmanager, Channel, Messenger};
@@ -22,15 +23,18 @@ use crate::outbox::{self, Answer, Delivery, QUEUE, Queue, Record, State, Subscri
 use crate::report::{Check, Snapshot};
 use crate::units::{Problem, Ratio, Span, Timestamp};
 
+/// Why what waits for a channel is given up when that goes.
+const NO_CHANNEL: &str = "there is no such channel any more";
+
 /// After a stop, what is due is still sent for so long.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Channels that can be used, each with what it wants to hear.
+pub type Channels = Vec<(Subscription, Channel)>;
+
 /// The channels that can be used, each with what it is configured as, and what is wrong with any. Where rules are written,
 /// those tell of burns unless a channel asks for them.
-pub fn channels(
-    configured: &[notify::Config],
-    rules_are_written: bool,
-) -> (Vec<(Subscription, Channel)>, Vec<Problem>) {
+pub fn channels(configured: &[notify::Config], rules_are_written: bool) -> (Channels, Vec<Problem>) {
     let (mut channels, mut problems) = (Vec::new(), Vec::new());
     for config in configured {
         let (channel, problem) = Channel::build(config);
@@ -49,10 +53,27 @@ pub fn damage(unread: usize) -> Option<Problem> {
 /// Every channel, with what is still to be sent.
 pub struct Post {
     pub record: Arc<Mutex<Record>>,
-    subscriptions: Vec<Subscription>,
-    counters: Vec<(Box<str>, mpsc::Sender<Delivery>)>,
+    books: Books,
+    published: Arc<ArcSwap<Snapshot>>,
+    /// By the names of their channels.
+    hired: BTreeMap<Box<str>, Hired>,
+    renewing: Vec<CancellationToken>,
+    next: Next,
+}
+
+/// A courier, as far as it is told anything.
+struct Hired {
+    counter: mpsc::WeakSender<Delivery>,
+    messenger: watch::Sender<Arc<Messenger>>,
+    dismissed: CancellationToken,
+}
+
+/// Who begins and who ends at the next start of loops.
+#[derive(Default)]
+struct Next {
     couriers: Vec<Courier>,
     renewals: Vec<Renewal>,
+    leaving: Vec<CancellationToken>,
 }
 
 /// Where notices are handed over that were written.
@@ -66,74 +87,79 @@ pub struct Counter {
 }
 
 impl Post {
-    /// Takes up what was left to be sent; what was for a channel that is there no more is given up.
-    pub async fn build(
-        channels: Vec<(Subscription, Channel)>,
-        left: Vec<Delivery>,
-        store: Store,
-        published: Arc<ArcSwap<Snapshot>>,
-        gauges: Notifications,
-    ) -> Post {
+    /// Without any channel yet.
+    pub fn build(store: Store, published: Arc<ArcSwap<Snapshot>>, gauges: Notifications) -> Post {
         let record = Arc::new(Mutex::new(Record::default()));
         let books = Books { store, record: record.clone(), gauges };
-        let mut post = Post {
-            record,
-            subscriptions: Vec::new(),
-            counters: Vec::new(),
-            couriers: Vec::new(),
-            renewals: Vec::new(),
-        };
+        let (hired, renewing, next) = (BTreeMap::new(), Vec::new(), Next::default());
+        Post { record, books, published, hired, renewing, next }
+    }
+
+    /// Has these channels from the next [`Post::start`] on, and no others: one that stays keeps what it has to send, one
+    /// that goes gives it up. Returns where the evaluate loop then hands notices over; its end is the end of all that is
+    /// to come.
+    pub fn employ(&mut self, channels: Channels) -> Counter {
+        let mut counter = Counter { record: self.record.clone(), is_used: !channels.is_empty(), ..Counter::default() };
+        self.next.leaving.append(&mut self.renewing);
+        let mut former = std::mem::take(&mut self.hired);
         for (subscription, channel) in channels {
             let name = subscription.channel.clone();
             match channel {
                 Channel::Messenger(messenger) => {
-                    let (counter, new) = mpsc::channel(QUEUE);
-                    post.counters.push((name, counter));
-                    post.couriers.push(Courier {
-                        messenger,
-                        channel: subscription.channel.clone(),
-                        queue: Queue::default(),
-                        new,
-                        books: books.clone(),
-                    });
-                    post.subscriptions.push(subscription);
+                    let known = former.remove(&name).and_then(|hired| Some((hired.counter.upgrade()?, hired)));
+                    let (sender, hired) = match known {
+                        Some((sender, hired)) => {
+                            hired.messenger.send_replace(Arc::new(messenger));
+                            (sender, hired)
+                        }
+                        None => self.hire(&name, messenger),
+                    };
+                    counter.counters.push((name.clone(), sender));
+                    counter.subscriptions.push(subscription);
+                    self.hired.insert(name, hired);
                 }
                 Channel::Alertmanager(Alertmanager { peers, labels }) => {
+                    let (published, books) = (&self.published, &self.books);
                     let renewal =
                         |peer| Renewal::new(name.clone(), peer, labels.clone(), published.clone(), books.clone());
-                    post.renewals.extend(peers.into_iter().map(renewal));
+                    self.next.renewals.extend(peers.into_iter().map(renewal));
                 }
             }
         }
+        self.next.leaving.extend(former.into_values().map(|hired| hired.dismissed));
+        counter
+    }
+
+    fn hire(&mut self, channel: &str, messenger: Messenger) -> (mpsc::Sender<Delivery>, Hired) {
+        let (sender, new) = mpsc::channel(QUEUE);
+        let (replacing, messenger) = watch::channel(Arc::new(messenger));
+        let dismissed = CancellationToken::new();
+        let hired = Hired { counter: sender.downgrade(), messenger: replacing, dismissed: dismissed.clone() };
+        let (queue, books) = (Queue::default(), self.books.clone());
+        self.next.couriers.push(Courier { channel: channel.into(), messenger, queue, new, dismissed, books });
+        (sender, hired)
+    }
+
+    /// Takes up what was left to be sent; what was for a channel that is there no more is given up.
+    pub async fn take(&mut self, left: Vec<Delivery>) {
         for delivery in left {
-            let courier = post.couriers.iter_mut().find(|courier| courier.channel == delivery.channel);
+            let courier = self.next.couriers.iter_mut().find(|courier| courier.channel == delivery.channel);
             match courier {
-                _ if !delivery.state.is_pending() => books.note(delivery),
+                _ if !delivery.state.is_pending() => self.books.note(delivery),
                 Some(courier) => courier.take(delivery).await,
-                None => {
-                    let why = "there is no such channel any more".to_string();
-                    books.write(delivery.given_up(why, clock::now())).await;
-                }
+                None => self.books.write(delivery.given_up(NO_CHANNEL.into(), clock::now())).await,
             }
         }
-        post
     }
 
-    /// Where the evaluate loop hands notices over. Its end is the end of all that is to come.
-    pub fn counter(&self) -> Counter {
-        let (subscriptions, counters) = (self.subscriptions.clone(), self.counters.clone());
-        let is_used = !(self.couriers.is_empty() && self.renewals.is_empty());
-        Counter { record: self.record.clone(), is_used, subscriptions, counters }
-    }
-
-    /// Starts a loop for each channel.
-    pub fn start(self, loops: &mut JoinSet<()>, stop: &CancellationToken) {
-        for courier in self.couriers {
-            loops.spawn(courier.run(stop.clone()));
+    /// Starts a loop for each channel that is new, and ends those of channels that are there no more.
+    pub fn start(&mut self, loops: &mut Loops) {
+        let Next { couriers, renewals, leaving } = std::mem::take(&mut self.next);
+        leaving.iter().for_each(CancellationToken::cancel);
+        for courier in couriers {
+            loops.start_until(courier.dismissed.clone(), courier.run(loops.stop()));
         }
-        for renewal in self.renewals {
-            loops.spawn(renewal.run(stop.clone()));
-        }
+        self.renewing.extend(renewals.into_iter().map(|renewal| loops.start(|told| renewal.run(told))));
     }
 }
 
@@ -207,14 +233,17 @@ fn locked(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
 /// Sends one channel its notices, one after the other.
 struct Courier {
     channel: Box<str>,
-    messenger: Messenger,
+    /// The latest: another one may take its place.
+    messenger: watch::Receiver<Arc<Messenger>>,
     queue: Queue,
     new: mpsc::Receiver<Delivery>,
+    /// The channel is there no more.
+    dismissed: CancellationToken,
     books: Books,
 }
 
 impl Courier {
-    /// Delivers until it is told to stop, and then what is due, for as long as a stop may take.
+    /// Delivers until it is told to stop, and then what is due, for as long as a stop may take; or until it is dismissed.
     async fn run(mut self, stop: CancellationToken) {
         let mut too_late = pin!(async {
             stop.cancelled().await;
@@ -222,6 +251,9 @@ impl Courier {
         });
         let mut may_come = true;
         loop {
+            if self.dismissed.is_cancelled() {
+                return self.give_up().await;
+            }
             let wait = self.queue.wait(clock::now());
             if stop.is_cancelled() && !may_come && wait.is_none_or(|wait| !wait.is_zero()) {
                 return;
@@ -229,14 +261,16 @@ impl Courier {
             tokio::select! {
                 () = &mut too_late => return,
                 () = stop.cancelled(), if !stop.is_cancelled() => {}
+                () = self.dismissed.cancelled() => {}
                 new = self.new.recv(), if may_come => match new {
                     Some(delivery) => self.take(delivery).await,
                     None => may_come = false,
                 },
                 () = sleep(wait.unwrap_or_default()), if wait.is_some() => {
                     let Some(delivery) = self.queue.first() else { continue };
+                    let messenger = self.messenger.borrow().clone();
                     let answer = tokio::select! {
-                        answer = self.messenger.send(&delivery.notice) => answer,
+                        answer = messenger.send(&delivery.notice) => answer,
                         () = &mut too_late => return,
                     };
                     self.settle(answer).await;
@@ -250,6 +284,17 @@ impl Courier {
         if let Some(dropped) = self.queue.push(delivery, clock::now()) {
             self.books.gauges.sent(&self.channel, "given_up");
             self.books.write(dropped).await;
+        }
+    }
+
+    /// Gives up all that it has.
+    async fn give_up(&mut self) {
+        while let Ok(delivery) = self.new.try_recv() {
+            self.take(delivery).await;
+        }
+        while let Some(delivery) = self.queue.pop() {
+            self.books.gauges.sent(&self.channel, "given_up");
+            self.books.write(delivery.given_up(NO_CHANNEL.into(), clock::now())).await;
         }
     }
 
@@ -268,12 +313,12 @@ impl Courier {
 /// Told once when it begins to fail, and at its end.
 fn log(delivery: &Delivery) {
     let Delivery { channel, notice, attempts, answer, .. } = delivery;
-    let (channel, id) = (&**channel, &*notice.id);
+    let (channel, id, (service, slo)) = (&**channel, &*notice.id, notice.names());
     match delivery.state {
-        State::Delivered(_) => tracing::info!(channel, id, attempts, "delivered"),
-        State::GivenUp(_) => tracing::error!(channel, id, attempts, answer, "given up: {notice}"),
-        State::Pending(_) if *attempts == 1 => tracing::warn!(channel, id, answer, "not delivered yet"),
-        State::Pending(_) => tracing::debug!(channel, id, attempts, answer, "not delivered yet"),
+        State::Delivered(_) => tracing::info!(channel, id, service, slo, attempts, "delivered"),
+        State::GivenUp(_) => tracing::error!(channel, id, service, slo, attempts, answer, "given up: {notice}"),
+        State::Pending(_) if *attempts == 1 => tracing::warn!(channel, id, service, slo, answer, "not delivered yet"),
+        State::Pending(_) => tracing::debug!(channel, id, service, slo, attempts, answer, "not delivered yet"),
     }
 }
 
@@ -314,17 +359,18 @@ mod tests {
         let left = outbox::deliveries(&[Notice::sample(clock::now())], &[to("hook"), to("gone")], clock::now());
         store.commit(Commit { queued: left.clone(), ..Commit::default() }).await.unwrap();
         let gauges = Notifications::build(&prometheus::Registry::new()).unwrap();
-        let post = Post::build(channels, left, store.clone(), Arc::default(), gauges).await;
+        let mut post = Post::build(store.clone(), Arc::default(), gauges);
+        post.employ(channels);
+        post.take(left).await;
         (post, store)
     }
 
     /// Runs its loops although they are told to stop from the beginning, and gives what the ledger then holds.
-    async fn stopped(post: Post, store: Store, directory: &Path) -> Vec<(String, &'static str)> {
-        let (stop, mut loops) = (CancellationToken::new(), JoinSet::new());
-        stop.cancel();
-        post.start(&mut loops, &stop);
-        while loops.join_next().await.is_some() {}
-        drop(store);
+    async fn stopped(mut post: Post, store: Store, directory: &Path) -> Vec<(String, &'static str)> {
+        let mut loops = Loops::default();
+        post.start(&mut loops);
+        loops.end().await.unwrap();
+        drop((post, store));
         let (_, contents) = Store::open(&directory.join("ledger.db")).unwrap();
         contents.deliveries.iter().map(|left| (left.channel.to_string(), left.state.name())).collect()
     }

@@ -9,6 +9,7 @@ use prometheus::{
 use crate::daemon::source::Round;
 use crate::plan::Facts;
 use crate::promql::names;
+use crate::units::Timestamp;
 
 /// What is told of notices on their way.
 #[derive(Clone)]
@@ -36,6 +37,33 @@ impl Notifications {
     /// `outcome`: delivered, retried or given_up.
     pub fn sent(&self, channel: &str, outcome: &str) {
         self.total.with_label_values(&[channel, outcome]).inc();
+    }
+}
+
+/// What is told of how the files were read last.
+#[derive(Clone)]
+pub struct Readings {
+    successful: Gauge,
+    success: Gauge,
+}
+
+impl Readings {
+    /// Registers them, as [`Gauges::build`] does.
+    pub fn build(registry: &Registry) -> Result<Readings, prometheus::Error> {
+        let help = "Whether all that the configuration and the SLO files said was taken up when they were last read";
+        let successful = Gauge::new(names::RELOAD_SUCCESSFUL, help)?;
+        let help = "When all that the configuration and the SLO files said was last taken up";
+        let success = Gauge::new(names::RELOAD_SUCCESS_TIME, help)?;
+        registry.register(Box::new(successful.clone()))?;
+        registry.register(Box::new(success.clone()))?;
+        Ok(Readings { successful, success })
+    }
+
+    pub fn read(&self, is_successful: bool, now: Timestamp) {
+        self.successful.set(if is_successful { 1.0 } else { 0.0 });
+        if is_successful {
+            self.success.set(now.as_millis() as f64 / 1_000.0);
+        }
     }
 }
 

@@ -4,92 +4,73 @@ mod backfill;
 mod carbon;
 mod charging;
 mod config;
+mod declared;
 mod deliver;
 mod evaluate;
 mod gauges;
 mod inquiry;
+mod loops;
 mod measure;
 mod problems;
 mod publish;
+mod reload;
 mod renew;
 mod source;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::prometheus::Registry;
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
-use crate::daemon::backfill::Backfill;
+use crate::daemon::backfill::{Backfill, Tellings};
 use crate::daemon::carbon::Asking;
 use crate::daemon::deliver::Post;
 use crate::daemon::evaluate::{Evaluation, Parts};
-use crate::daemon::gauges::{Gauges, Notifications};
+use crate::daemon::gauges::{Gauges, Notifications, Readings};
+use crate::daemon::loops::Loops;
 use crate::daemon::measure::Measurement;
 use crate::daemon::problems::{Origin, Problems};
 use crate::daemon::publish::Publisher;
-use crate::daemon::source::{Source, Watch};
+use crate::daemon::reload::{ASKED, Crew, Lookout, OnDuty, Reading, Shift};
+use crate::daemon::source::Source;
 use crate::io::store::{Contents, Store};
-use crate::io::supervisor::{Supervisor, Word};
-use crate::io::{clock, files, web};
+use crate::io::supervisor::Supervisor;
+use crate::io::{clock, web};
 use crate::report::{Findings, Snapshot};
-use crate::slos::{self, Slo};
 use crate::tick::State;
-use crate::units::{Problem, Severity};
 
 pub use backfill::Progress;
 pub use config::{Config, Log, LogFormat, Overrides};
+pub use declared::declared;
 pub use inquiry::Inquiry;
 pub use publish::Dashboards;
-
-/// After a stop everything has to have ended by then.
-const STOP_WITHIN: Duration = Duration::from_secs(8);
+pub use reload::Reloads;
 
 /// A daemon that can run: its files are read, its ledger is open, its socket is bound.
 pub struct Daemon {
     evaluation: Evaluation,
-    backfill: Option<Backfill>,
-    publisher: Option<Publisher>,
     asking: Option<Asking>,
     measurement: Measurement,
-    watches: Vec<Watch>,
-    post: Post,
+    crew: Crew,
+    reloads: Reloads,
     listener: web::Listener,
-    site: web::Site,
     supervisor: Supervisor,
     published: Arc<ArcSwap<Snapshot>>,
-}
-
-/// The SLOs of the files that `paths` name, and all that is wrong with them.
-pub fn declared(paths: &[String], base: &Path) -> (Vec<Slo>, Vec<Problem>, usize) {
-    let (texts, mut problems) = files::texts(paths, base);
-    let mut declared = Vec::new();
-    for text in &texts {
-        let (slos, found) = slos::read(&text.name, &text.text);
-        declared.extend(slos);
-        problems.extend(found);
-    }
-    let (declared, repeated) = slos::unique(declared);
-    problems.extend(repeated);
-    problems.sort_by(|a, b| a.place.cmp(&b.place));
-    (declared, problems, texts.len())
 }
 
 impl Daemon {
     /// Everything that can fail at start, does here.
     pub async fn build(config: &Config) -> anyhow::Result<Daemon> {
         let supervisor = Supervisor::of_environment()?;
-        let (slos, file_problems, _) = declared(&config.slos, &config.base);
-        let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
-        let (source, watches) = Source::build(config, &slos)?;
+        let reading = Reading::first(config);
+        let (source, watches) = Source::build(config)?;
         let listener = web::bind(&config.web.listen).await?;
-        let gate = web::Gate::open(config.web.config_file.as_deref(), listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let gate = web::Gate::open(config.web.config_file.as_deref(), address);
         let wrong = |problems| Findings { problems, ..Findings::default() }.text();
         let gate = gate.map_err(|problems| anyhow!("web.config_file is wrong\n{}", wrong(problems).trim_end()))?;
         let gate = Arc::new(gate);
@@ -97,43 +78,59 @@ impl Daemon {
         let now = clock::now();
         let (state, mut damaged) = State::restored(kept);
         damaged.extend(deliver::damage(unread));
-        let is_lacking = |problem: &Problem| problem.severity == Severity::Error || problem.code == files::NO_FILES;
-        let has_all_slos = !file_problems.iter().any(is_lacking);
-        if let Some(newest) = state.ledger.statement.newest() {
-            source.go_on_from(newest);
-        }
         let mut problems = Problems::default();
-        problems.replace(Origin::Files, file_problems, now);
+        problems.replace(Origin::Files, reading.declared.problems.clone(), now);
         problems.replace(Origin::Damage, damaged, now);
         let registry = Registry::new();
         let gauges = Gauges::build(&registry)?;
         let (carbon, asking) = carbon::build(config)?;
         let (measurement, power) = measure::build(config, state.energy.kept.totals.idle, carbon);
-        let (backfill, desk) = Backfill::build(config, &registry, power.is_saving())?;
+        let tellings = Tellings::build(&registry)?;
+        let (backfill, desk) = Backfill::build(config, &tellings, power.is_saving())?;
         let (publisher, press) = Publisher::build(config)?;
         let notifications = Notifications::build(&registry)?;
         let (channels, unusable) = deliver::channels(&config.notify, config.rules.is_some());
         problems.replace(Origin::Notify, config.notify_problems.iter().cloned().chain(unusable), now);
         let published = Arc::new(ArcSwap::from_pointee(Snapshot::starting(problems.listed())));
-        let post = Post::build(channels, deliveries, store.clone(), published.clone(), notifications).await;
+        let mut post = Post::build(store.clone(), published.clone(), notifications);
+        let counter = post.employ(channels);
+        post.take(deliveries).await;
+        let (reloads, asked) = mpsc::channel(ASKED);
         let told = web::Told {
             snapshot: published.clone(),
             deliveries: post.record.clone(),
             energy: power.published(),
             wishes: power.wishes(),
+            reloads: Some(reloads.clone()),
         };
+        let readings = Readings::build(&registry)?;
         let site = web::Site::new(&config.web, gate.clone(), told, registry)?;
         tracing::info!(
-            slos = slos.len(),
+            slos = reading.declared.slos.len(),
             source = %config.source,
             ledger = %config.state.display(),
-            listen = %listener.local_addr()?,
+            listen = %address,
             "burnwatch {} starts",
             env!("CARGO_PKG_VERSION")
         );
+        let (ordering, orders) = mpsc::channel(1);
+        let crew = Crew {
+            reading: reading.clone(),
+            shift: Shift { watches: Some(watches), backfill: Some(backfill), publisher: Some(publisher) },
+            post,
+            site,
+            address,
+            tellings,
+            is_saving: power.is_saving(),
+            gauges: readings,
+            level: watch::Sender::new(config.log.level),
+            orders: ordering,
+            asked,
+            lookout: Lookout::new(),
+            on_duty: OnDuty::default(),
+        };
         let evaluation = Evaluation::new(Parts {
-            slos,
-            has_all_slos,
+            declared: reading.declared,
             pace: config.pace.clone(),
             delay: config.delay,
             state,
@@ -141,27 +138,16 @@ impl Daemon {
             store,
             desk,
             press,
-            counter: post.counter(),
+            counter,
             power,
             problems,
             gate,
             gauges,
             supervisor: supervisor.clone(),
             published: published.clone(),
+            orders,
         });
-        Ok(Daemon {
-            evaluation,
-            backfill,
-            publisher,
-            asking,
-            measurement,
-            watches,
-            post,
-            listener,
-            site,
-            supervisor,
-            published,
-        })
+        Ok(Daemon { evaluation, asking, measurement, crew, reloads: Reloads(reloads), listener, supervisor, published })
     }
 
     /// Where it listens, also where any port was asked for.
@@ -174,46 +160,50 @@ impl Daemon {
         self.published.clone()
     }
 
-    /// How far the past is read; `None` where the source remembers none.
-    pub fn progress(&self) -> Option<watch::Receiver<Progress>> {
-        self.backfill.as_ref().map(Backfill::progress)
+    /// How far the past is read.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.crew.tellings.progress()
+    }
+
+    /// How much of it is logged, which a reload may change.
+    pub fn level(&self) -> watch::Receiver<tracing::Level> {
+        self.crew.level.subscribe()
+    }
+
+    /// Where it is asked to read its files again.
+    pub fn reloads(&self) -> Reloads {
+        self.reloads.clone()
     }
 
     /// Counts, judges and serves until `shutdown`; an error where one of the loops ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Daemon { evaluation, backfill, publisher, asking, measurement, watches, post, listener, site, .. } = self;
-        let supervisor = self.supervisor;
-        let stop = CancellationToken::new();
-        let mut loops = JoinSet::new();
-        for watch in watches {
-            loops.spawn(watch.run(stop.clone()));
-        }
-        post.start(&mut loops, &stop);
-        loops.spawn(evaluation.run(stop.clone()));
-        loops.spawn(measurement.run(stop.clone()));
-        if let Some(backfill) = backfill {
-            loops.spawn(backfill.run(stop.clone()));
-        }
-        if let Some(publisher) = publisher {
-            loops.spawn(publisher.run(stop.clone()));
-        }
+        let Daemon { evaluation, asking, measurement, mut crew, listener, supervisor, .. } = self;
+        let (mut loops, site) = (Loops::default(), crew.site.clone());
+        crew.start(&mut loops);
+        loops.start(|stop| evaluation.run(stop));
+        loops.start(|stop| measurement.run(stop));
         if let Some(asking) = asking {
-            loops.spawn(asking.run(stop.clone()));
+            loops.start(|stop| asking.run(stop));
         }
-        loops.spawn(web::serve(listener, site.clone(), stop.clone().cancelled_owned()));
-        let ended = tokio::select! {
-            () = shutdown => None,
-            ended = loops.join_next() => ended,
+        let serving = site.clone();
+        loops.start(|stop| web::serve(listener, serving, stop.cancelled_owned()));
+        let mut shutdown = pin!(shutdown);
+        let fault = loop {
+            tokio::select! {
+                () = &mut shutdown => break None,
+                fault = loops.fault() => break Some(fault),
+                asked = crew.wish() => tokio::select! {
+                    () = supervisor.reloading(crew.reload(asked, &mut loops)) => {}
+                    () = &mut shutdown => break None,
+                },
+            }
         };
-        supervisor.tell(Word::Stopping);
+        supervisor.stopping();
         site.stop();
-        stop.cancel();
-        let drained = tokio::time::timeout(STOP_WITHIN, async { while loops.join_next().await.is_some() {} }).await;
-        match (ended, drained) {
-            (Some(Err(panic)), _) => bail!("a part of the daemon failed: {panic}"),
-            (Some(Ok(())), _) => bail!("a part of the daemon ended by itself"),
-            (None, Err(_)) => bail!("not everything ended within {} s", STOP_WITHIN.as_secs()),
-            (None, Ok(())) => Ok(()),
+        let ended = loops.end().await;
+        match fault {
+            Some(fault) => Err(fault),
+            None => ended,
         }
     }
 }

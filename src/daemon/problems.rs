@@ -9,6 +9,8 @@ use crate::units::{Problem, Severity, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Files,
+    /// What of the configuration is kept back, or waits for a restart.
+    Config,
     Plan,
     Source,
     /// Whether whole histograms can be read.
@@ -51,7 +53,8 @@ impl Problems {
         };
         let current: BTreeMap<Problem, Timestamp> = problems.into_iter().map(since).collect();
         for problem in before.keys().filter(|problem| !current.contains_key(problem)) {
-            tracing::info!(code = problem.code, "over: {}", problem.what);
+            let (service, slo) = problem.about.names();
+            tracing::info!(code = problem.code, service, slo, "over: {}", problem.what);
         }
         self.0.insert(origin, current);
     }
@@ -73,10 +76,11 @@ impl Problems {
 }
 
 fn log(problem: &Problem) {
+    let (service, slo) = problem.about.names();
     match problem.severity {
-        Severity::Error => tracing::error!(code = problem.code, "{problem}"),
-        Severity::Warning => tracing::warn!(code = problem.code, "{problem}"),
-        Severity::Note => tracing::info!(code = problem.code, "{problem}"),
+        Severity::Error => tracing::error!(code = problem.code, service, slo, "{problem}"),
+        Severity::Warning => tracing::warn!(code = problem.code, service, slo, "{problem}"),
+        Severity::Note => tracing::info!(code = problem.code, service, slo, "{problem}"),
     }
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A supervisor that takes no word for so long is not waited for.
@@ -31,14 +32,6 @@ pub enum Error {
     NoSocket(io::Error),
 }
 
-/// What it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    Ready,
-    Reloading,
-    Stopping,
-}
-
 /// A handle to the supervisor; the default is that there is none.
 #[derive(Debug, Clone, Default)]
 pub struct Supervisor(Option<Arc<Line>>);
@@ -49,6 +42,7 @@ struct Line {
     address: SocketAddr,
     /// How often it wants to hear that we live, at least.
     beat: Option<Duration>,
+    knows_we_are_ready: AtomicBool,
 }
 
 impl Supervisor {
@@ -67,15 +61,31 @@ impl Supervisor {
         let address = address(&name).ok_or(Error::NoAddress(name))?;
         let socket = UnixDatagram::unbound().map_err(Error::NoSocket)?;
         socket.set_write_timeout(Some(TELLING)).map_err(Error::NoSocket)?;
-        Ok(Supervisor(Some(Arc::new(Line { socket, address, beat: within.map(|within| within / BEATS) }))))
+        let (beat, knows_we_are_ready) = (within.map(|within| within / BEATS), AtomicBool::new(false));
+        Ok(Supervisor(Some(Arc::new(Line { socket, address, beat, knows_we_are_ready }))))
     }
 
-    pub fn tell(&self, word: Word) {
-        self.send(match word {
-            Word::Ready => "READY=1",
-            Word::Reloading => "RELOADING=1",
-            Word::Stopping => "STOPPING=1",
-        });
+    /// Tells that we are ready; once, however often it is said.
+    pub fn ready(&self) {
+        let Some(line) = &self.0 else { return };
+        if !line.knows_we_are_ready.swap(true, Ordering::Relaxed) {
+            self.send("READY=1");
+        }
+    }
+
+    pub fn stopping(&self) {
+        self.send("STOPPING=1");
+    }
+
+    /// What comes of a reload, of whose beginning and end is told; not before it was said that we are ready.
+    pub async fn reloading<T>(&self, reload: impl Future<Output = T>) -> T {
+        if !self.0.as_ref().is_some_and(|line| line.knows_we_are_ready.load(Ordering::Relaxed)) {
+            return reload.await;
+        }
+        self.send("RELOADING=1");
+        let done = reload.await;
+        self.send("READY=1");
+        done
     }
 
     /// What comes of `work`. Meanwhile it is told that we live: by whoever does the work itself, so that nothing is told
@@ -117,24 +127,28 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_millis(40);
 
-    /// What was told by now, each word once in a row.
+    /// What was told by now.
     fn heard(socket: &UnixDatagram) -> Vec<String> {
         let (mut words, mut word) = (Vec::new(), [0; 64]);
         socket.set_nonblocking(true).unwrap();
         while let Ok(length) = socket.recv(&mut word) {
             words.push(String::from_utf8(word[..length].to_vec()).unwrap());
         }
-        words.dedup();
         words
     }
 
     #[tokio::test]
-    async fn a_supervisor_is_told_at_a_path() {
+    async fn a_supervisor_is_told_at_a_path_what_becomes_of_us() {
         let dir = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
         let supervisor = Supervisor::at(dir.path().join("notify").into(), Some(WITHIN)).unwrap();
-        [Word::Ready, Word::Reloading, Word::Stopping].into_iter().for_each(|word| supervisor.tell(word));
-        assert_eq!(heard(&socket), ["READY=1", "RELOADING=1", "STOPPING=1"]);
+        supervisor.reloading(async {}).await;
+        assert_eq!(heard(&socket), [""; 0], "it is not ready");
+        supervisor.ready();
+        supervisor.ready();
+        supervisor.reloading(async {}).await;
+        supervisor.stopping();
+        assert_eq!(heard(&socket), ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]);
     }
 
     #[cfg(target_os = "linux")]
@@ -143,7 +157,7 @@ mod tests {
         use std::os::linux::net::SocketAddrExt;
         let name = format!("burnwatch-{}", std::process::id());
         let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        Supervisor::at(format!("@{name}").into(), None).unwrap().tell(Word::Ready);
+        Supervisor::at(format!("@{name}").into(), None).unwrap().ready();
         assert_eq!(heard(&socket), ["READY=1"]);
     }
 
@@ -159,7 +173,8 @@ mod tests {
         let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
         let supervisor = Supervisor::at(dir.path().join("notify").into(), Some(WITHIN)).unwrap();
         assert_eq!(supervisor.hearing(tokio::time::sleep(WITHIN * 2)).await, ());
-        assert_eq!(heard(&socket), ["WATCHDOG=1"]);
+        let beats = heard(&socket);
+        assert!(beats.len() > 1 && beats.iter().all(|word| word == "WATCHDOG=1"), "{beats:?}");
         tokio::time::sleep(WITHIN).await;
         assert_eq!(heard(&socket), [""; 0], "nothing is under way");
     }
@@ -168,7 +183,7 @@ mod tests {
     async fn work_that_goes_on_and_on_is_not_heard_for_ever() {
         let dir = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.set_read_timeout(Some(WITHIN * 25)).unwrap();
         let beats = std::thread::spawn(move || std::iter::from_fn(|| socket.recv(&mut [0; 64]).ok()).count());
         let supervisor = Supervisor::at(dir.path().join("notify").into(), Some(WITHIN)).unwrap();
         let never = supervisor.hearing(std::future::pending::<()>());

@@ -100,6 +100,13 @@ impl Facts {
         self.refused.extend(refused);
     }
 
+    /// Forgets what is known of other selectors than these, in normal form.
+    pub fn retain(&mut self, selectors: &HashSet<String>) {
+        self.bounds.retain(|buckets, _| selectors.contains(buckets));
+        self.series.retain(|selector, _| selectors.contains(selector));
+        self.natives.retain(|histogram| selectors.contains(histogram));
+    }
+
     /// Whether no bucket of any kind was found of a histogram: its service may not have begun.
     pub fn lack_buckets(&self) -> bool {
         let natives: HashSet<String> = self.natives.iter().map(|histogram| classic(histogram)).collect();
@@ -140,6 +147,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// All selectors of which the source may hold something, in normal form: those that are asked, histograms, and their
+    /// buckets.
+    pub fn selectors(&self) -> HashSet<String> {
+        let asked = self.queries.iter().filter_map(|query| match &query.question {
+            Question::Raw { selector, .. } => Some(selector.to_string()),
+            Question::Points { .. } | Question::Own { .. } => None,
+        });
+        let histograms = self.slos.iter().filter_map(|planned| planned.slo.sli.histogram());
+        asked.chain(histograms.flat_map(|histogram| [histogram.to_string(), buckets(histogram).to_string()])).collect()
+    }
+
     /// How far back of `until` a query for raw samples is asked, having been answered for `watermark`.
     pub fn range(&self, reading: Reading, watermark: Timestamp, until: Timestamp) -> Span {
         let lookback = match reading {

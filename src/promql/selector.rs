@@ -1,6 +1,7 @@
 //! A vector selector: a metric and the matchers that narrow it. Never knows how its text is read.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use crate::promql::{Error, names, parse, string};
 
@@ -42,19 +43,19 @@ impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match parse::is_label_name(&self.label) {
             true => f.write_str(&self.label)?,
-            false => f.write_str(&string::quoted(&self.label))?,
+            false => string::write_quoted(f, &self.label)?,
         }
         f.write_str(self.op.symbol())?;
-        f.write_str(&string::quoted(&self.value))
+        string::write_quoted(f, &self.value)
     }
 }
 
 /// A plain selector such as `http_requests_total{job="checkout"}`. Invariant: a metric name, and matchers in normal
-/// form (sorted, each once, none on `__name__`).
+/// form (sorted, each once, none on `__name__`). Those of one SLO's series share their matchers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Selector {
     metric: Box<str>,
-    matchers: Box<[Matcher]>,
+    matchers: Arc<[Matcher]>,
 }
 
 impl Selector {
@@ -64,7 +65,7 @@ impl Selector {
             matchers.into_iter().filter(|matcher| &*matcher.label != names::NAME_LABEL).collect();
         matchers.sort();
         matchers.dedup();
-        Selector { metric: metric.into(), matchers: matchers.into_boxed_slice() }
+        Selector { metric: metric.into(), matchers: matchers.into() }
     }
 
     /// Reads a selector as Prometheus does; one that names no single metric is refused, for nothing can be counted by it.
@@ -111,7 +112,7 @@ impl fmt::Display for Selector {
         }
         let inside = (!is_outside).then(|| Matcher::new(names::NAME_LABEL, Op::Equal, self.metric.clone()));
         let mut before = '{';
-        for matcher in inside.iter().chain(&self.matchers) {
+        for matcher in inside.iter().chain(&*self.matchers) {
             write!(f, "{before}{matcher}")?;
             before = ',';
         }

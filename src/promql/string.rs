@@ -1,6 +1,8 @@
 //! PromQL's three kinds of strings, both ways: `"` and `'` with escapes as in Go, and the backquote without.
 //! Never knows what a string is for.
 
+use std::fmt::{self, Write};
+
 /// Why a string cannot be read, and at which byte of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {
@@ -76,19 +78,30 @@ fn escape(text: &str, quote: u8, value: &mut Vec<u8>) -> Option<usize> {
 /// `value` in double quotes, with what PromQL cannot hold there escaped.
 pub fn quoted(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
-    text.push('"');
-    for letter in value.chars() {
-        match letter {
-            '"' | '\\' => text.extend(['\\', letter]),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            control if control.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(control))),
-            letter => text.push(letter),
-        }
-    }
-    text.push('"');
+    // A String takes whatever is written.
+    _ = write_quoted(&mut text, value);
     text
+}
+
+/// The same, written where it belongs.
+pub fn write_quoted(to: &mut impl Write, value: &str) -> fmt::Result {
+    to.write_char('"')?;
+    let mut plain = value;
+    while let Some(at) = plain.find(|letter: char| matches!(letter, '"' | '\\') || letter.is_control()) {
+        to.write_str(&plain[..at])?;
+        let mut rest = plain[at..].chars();
+        match rest.next() {
+            Some('\n') => to.write_str("\\n")?,
+            Some('\r') => to.write_str("\\r")?,
+            Some('\t') => to.write_str("\\t")?,
+            Some(control) if control.is_control() => write!(to, "\\u{:04x}", u32::from(control))?,
+            Some(letter) => write!(to, "\\{letter}")?,
+            None => {}
+        }
+        plain = rest.as_str();
+    }
+    to.write_str(plain)?;
+    to.write_char('"')
 }
 
 #[cfg(test)]

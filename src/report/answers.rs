@@ -80,11 +80,12 @@ pub fn problems(snapshot: &Snapshot) -> json::Problems {
 pub fn notifications(deliveries: &[Delivery]) -> json::Notifications {
     let told = |delivery: &Delivery| {
         let Delivery { channel, notice, state, attempts, answer, .. } = delivery;
+        let (service, slo) = notice.names();
         json::Notification {
             id: notice.id.clone(),
             kind: notice.news.kind().name().to_string(),
-            service: of_slo(notice, &notice.subject.service),
-            slo: of_slo(notice, &notice.subject.slo),
+            service: service.map(String::from),
+            slo: slo.map(String::from),
             channel: channel.to_string(),
             at: notice.at.to_string(),
             state: state.name().to_string(),
@@ -103,6 +104,7 @@ impl json::Notice {
     /// A notice as programs read it.
     pub fn of(notice: &Notice) -> json::Notice {
         let Notice { id, news, at, because, subject, figures, power } = notice;
+        let (service, slo) = notice.names();
         let changed = |severity: budget::Severity, what: What| json::Changed {
             severity: severity.name().to_string(),
             state: what.name().to_string(),
@@ -113,8 +115,8 @@ impl json::Notice {
             id: id.clone(),
             kind: news.kind().name().to_string(),
             at: at.to_string(),
-            service: of_slo(notice, &subject.service),
-            slo: of_slo(notice, &subject.slo),
+            service: service.map(String::from),
+            slo: slo.map(String::from),
             because: because.clone(),
             threshold: match news {
                 News::BudgetConsumed { threshold } => Some(*threshold),
@@ -151,11 +153,6 @@ fn host_state(news: &News) -> &'static str {
         News::LowPower { on: false } => "left",
         _ => "above",
     }
-}
-
-/// A word of the SLO that a notice is about; `None` where it is about the host.
-fn of_slo(notice: &Notice, word: &str) -> Option<String> {
-    notice.power.is_none().then(|| word.to_string())
 }
 
 /// How the daemon is.
@@ -235,23 +232,32 @@ impl json::Problem {
     pub fn of(problem: &Problem, since: Option<Timestamp>) -> json::Problem {
         let place = problem.place.as_ref();
         let in_file = place.filter(|place| place.line > 0);
-        let (service, slo) = match &problem.about {
-            About::All => (None, None),
-            About::Service(service) => (Some(service.to_string()), None),
-            About::Slo(id) => (Some(id.service.to_string()), Some(id.slo.to_string())),
-        };
+        let (service, slo) = problem.about.names();
         json::Problem {
             severity: problem.severity.name().to_string(),
             code: problem.code.to_string(),
             file: place.map(|place| place.file.to_string()),
             line: in_file.map(|place| place.line),
             column: in_file.map(|place| place.column),
-            service,
-            slo,
+            service: service.map(String::from),
+            slo: slo.map(String::from),
             what: problem.what.clone(),
             remedy: problem.remedy.clone(),
             since: since.map(|since| since.to_string()),
         }
+    }
+}
+
+impl json::KeptBack {
+    /// What `problems` kept from being taken up, the first of them in words.
+    pub fn of(problems: &[Problem]) -> json::KeptBack {
+        let first = problems.first().map(Problem::to_string).unwrap_or_default();
+        let message = match problems.len() {
+            0 | 1 => first,
+            many => format!("{first} (and {} more)", many - 1),
+        };
+        let error = json::Error { code: "kept_back".into(), message, ..json::Error::default() };
+        json::KeptBack { error, problems: problems.iter().map(|problem| json::Problem::of(problem, None)).collect() }
     }
 }
 

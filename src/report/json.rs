@@ -428,13 +428,20 @@ pub struct Health {
     pub checks: Checks,
 }
 
-/// `/health/live` and `/health/ready`.
+/// `/health/live`, `/health/ready` and `/-/reload`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
-    /// `live`, `ready` or `unready`.
+    /// `live`, `ready`, `unready` or `reloaded`.
     pub status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What a reload could not take up, of which everything stays as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KeptBack {
+    pub error: Error,
+    pub problems: Vec<Problem>,
 }
 
 /// Any answer that is a refusal.

@@ -2,7 +2,7 @@
 
 use crate::budget::{Row, Severity};
 use crate::promql::names;
-use crate::rules::reading::recorded;
+use crate::rules::reading::Recorded;
 use crate::rules::timing::Timing;
 use crate::rules::{Rule, Terms};
 use crate::slos::{Slo, Tone};
@@ -88,29 +88,29 @@ impl<'a> Alerts<'a> {
 }
 
 /// When the recorded burns, and where asked for the recorded events, are worth an alert by some row.
-pub fn exceeded(slo: &Slo, timing: &Timing, rows: &[Row]) -> String {
-    let rows: Vec<String> = rows.iter().map(|row| format!("({})", row_exceeded(slo, timing, row))).collect();
+pub fn exceeded(slo: &Slo, recorded: &Recorded, timing: &Timing, rows: &[Row]) -> String {
+    let rows: Vec<String> = rows.iter().map(|row| format!("({})", row_exceeded(slo, recorded, timing, row))).collect();
     rows.join("\nor\n")
 }
 
-fn row_exceeded(slo: &Slo, timing: &Timing, row: &Row) -> String {
-    let burn = |over: Span| format!("{} > {}", recorded(&names::recorded_burn_rate(over), &slo.id), row.burn.get());
+fn row_exceeded(slo: &Slo, recorded: &Recorded, timing: &Timing, row: &Row) -> String {
+    let burn = |over: Span| format!("{} > {}", recorded.series(&names::recorded_burn_rate(over)), row.burn.get());
     let both = format!("{} and {}", burn(row.short), burn(row.long));
     // The last row is for what goes on for long: it speaks however few events there are.
     let is_last = timing.rows.rows.last() == Some(row);
     match slo.alerting.min_events {
         0 => both,
         _ if is_last => both,
-        least => format!("{both} and {} >= {least}", events_over(slo, timing, row.long)),
+        least => format!("{both} and {} >= {least}", events_over(recorded, timing, row.long)),
     }
 }
 
-fn events_over(slo: &Slo, timing: &Timing, over: Span) -> String {
-    let rate = |over: Span| recorded(&names::recorded_events_rate(over), &slo.id);
+fn events_over(recorded: &Recorded, timing: &Timing, over: Span) -> String {
+    let rate = |over: Span| recorded.series(&names::recorded_events_rate(over));
     if timing.rates().contains(&over) {
         format!("{} * {}", over.as_seconds(), rate(over))
     } else if timing.is_tiled(over) {
-        let count = recorded(&names::recorded_events_count(timing.tile), &slo.id);
+        let count = recorded.series(&names::recorded_events_count(timing.tile));
         format!("sum_over_time({count}[{over}:{}])", timing.tile)
     } else {
         let slow = timing.slow;

@@ -4,7 +4,7 @@ use crate::budget::Severity;
 use crate::promql::{Matcher, Op, names};
 use crate::rules::alerting::{Alerts, DOWN_ALERT};
 use crate::rules::file::{DAEMON, Group, Rule};
-use crate::rules::reading::recorded;
+use crate::rules::reading::Recorded;
 use crate::rules::timing::Timing;
 use crate::rules::{Style, Terms};
 use crate::slos::Slo;
@@ -18,13 +18,13 @@ const DOWN_AFTER: Span = Span::minutes(10);
 
 /// The alerts of one SLO, if any are wanted. `max` forgets the labels of the target that was scraped.
 pub fn group(slo: &Slo, timing: &Timing, terms: &Terms) -> Option<Group> {
-    let alerts = Alerts::of(slo, timing);
+    let (recorded, alerts) = (Recorded::of(&slo.id), Alerts::of(slo, timing));
     let active = |severity: Severity| {
         let severity = Matcher::new("severity", Op::Equal, severity.name());
-        format!("max({}) == 1", recorded(names::ALERT_ACTIVE, &slo.id).and(severity))
+        format!("max({}) == 1", recorded.series(names::ALERT_ACTIVE).and(severity))
     };
     let burns = Severity::ALL.map(|severity| alerts.burn(severity, |_| active(severity)));
-    let measured = recorded(names::SLO_LAST_MEASURED, &slo.id);
+    let measured = recorded.series(names::SLO_LAST_MEASURED);
     let unmeasured = format!("time() - max({measured}) > {}", terms.patience().as_seconds());
     let rules: Vec<Rule> = burns.into_iter().flatten().chain(alerts.no_data(unmeasured, terms)).collect();
     let name = format!("{}-{}", slo.id.service, slo.id.slo);

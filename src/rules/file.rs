@@ -7,7 +7,7 @@ use crate::budget::Severity;
 use crate::promql::names;
 use crate::rules::alerting::{Alerts, exceeded};
 use crate::rules::exporter;
-use crate::rules::reading::recorded;
+use crate::rules::reading::Recorded;
 use crate::rules::recording::Recordings;
 use crate::rules::timing::Timing;
 use crate::rules::written::written;
@@ -102,9 +102,10 @@ fn groups(slo: &Slo, terms: &Terms) -> (Vec<Group>, Option<Problem>) {
 
 /// Prometheus computes everything; `None` where it cannot.
 fn standalone(slo: &Slo, timing: &Timing, terms: &Terms) -> Option<Vec<Group>> {
-    let (recordings, alerts) = (Recordings::of(slo, timing), Alerts::of(slo, timing));
-    let burn = |severity| alerts.burn(severity, |rows| exceeded(slo, timing, rows));
-    let bad = recorded(&names::recorded_bad_events_rate(timing.base), &slo.id);
+    let recorded = Recorded::of(&slo.id);
+    let (recordings, alerts) = (Recordings::of(slo, &recorded, timing), Alerts::of(slo, timing));
+    let burn = |severity| alerts.burn(severity, |rows| exceeded(slo, &recorded, timing, rows));
+    let bad = recorded.series(&names::recorded_bad_events_rate(timing.base));
     let no_data = alerts.no_data(format!("absent_over_time({bad}[{}])", terms.patience()), terms);
     let (mut fast, mut slow) = (recordings.fast(terms)?, recordings.slow());
     fast.extend(burn(Severity::Page));

@@ -7,11 +7,20 @@ use crate::rules::timing::Timing;
 use crate::slos::{Bound, Counted, Sli, Slo};
 use crate::units::{SloId, Span};
 
-/// A recorded series of one SLO. Only what names the SLO tells it from others: were its further labels on it, too, one
-/// that changes would part the history in two, and every sum over it would fail until the older part is forgotten.
-pub fn recorded(name: &str, id: &SloId) -> Selector {
-    let label = |label: &str, value: &str| Matcher::new(label, Op::Equal, value);
-    Selector::new(name, [label("service", &id.service), label("slo", &id.slo)])
+/// The recorded series of one SLO. Only what names the SLO tells them from others: were its further labels on them, too,
+/// one that changes would part the history in two, and every sum over it would fail until the older part is forgotten.
+pub struct Recorded(Selector);
+
+impl Recorded {
+    pub fn of(id: &SloId) -> Recorded {
+        let label = |label: &str, value: &str| Matcher::new(label, Op::Equal, value);
+        Recorded(Selector::new(names::RECORDED_COVERAGE, [label("service", &id.service), label("slo", &id.slo)]))
+    }
+
+    /// The one of a name.
+    pub fn series(&self, name: &str) -> Selector {
+        self.0.with_metric(name)
+    }
 }
 
 /// The expressions whose values are recorded as the rates of all events and of the bad ones; `None` where Prometheus
@@ -19,8 +28,8 @@ pub fn recorded(name: &str, id: &SloId) -> Selector {
 ///
 /// Bad events that nobody exported yet are none, as long as there are others; a bucket that is not there is unknown.
 /// `>= 0` holds for every number, and for NaN it does not: one would poison all later sums.
-pub fn rates(slo: &Slo, timing: &Timing, over: Span, terms: &Terms) -> Option<[String; 2]> {
-    let events = recorded(&names::recorded_events_rate(over), &slo.id);
+pub fn rates(slo: &Slo, recorded: &Recorded, timing: &Timing, over: Span, terms: &Terms) -> Option<[String; 2]> {
+    let events = recorded.series(&names::recorded_events_rate(over));
     let rates = match &slo.sli {
         Sli::Events(of) => both(of, |selector| rate(selector, over), &events),
         Sli::Expressions { of, .. } => both(of, |expression| per_second(expression, over), &events),
@@ -29,7 +38,7 @@ pub fn rates(slo: &Slo, timing: &Timing, over: Span, terms: &Terms) -> Option<[S
         Sli::Up { every, .. } | Sli::Value { every, .. } if over > *every => {
             let slices = over.as_seconds() / every.as_seconds();
             [names::recorded_events_rate(*every), names::recorded_bad_events_rate(*every)]
-                .map(|slice| format!("sum_over_time({}[{over}:{every}]) / {slices}", recorded(&slice, &slo.id)))
+                .map(|slice| format!("sum_over_time({}[{over}:{every}]) / {slices}", recorded.series(&slice)))
         }
         Sli::Up { gauge, every } => {
             let lowest = format!("min_over_time({gauge}[{every}])");

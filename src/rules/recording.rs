@@ -4,7 +4,7 @@
 //! they are weighted by traffic, and a span without traffic cannot poison them.
 
 use crate::promql::names;
-use crate::rules::reading::{rates, recorded};
+use crate::rules::reading::{Recorded, rates};
 use crate::rules::timing::Timing;
 use crate::rules::{Rule, Terms};
 use crate::slos::Slo;
@@ -13,19 +13,22 @@ use crate::units::{Labels, Span};
 /// The recordings of one SLO.
 pub struct Recordings<'a> {
     slo: &'a Slo,
+    recorded: &'a Recorded,
     timing: &'a Timing,
+    labels: Labels,
 }
 
 impl<'a> Recordings<'a> {
-    pub fn of(slo: &'a Slo, timing: &'a Timing) -> Recordings<'a> {
-        Recordings { slo, timing }
+    pub fn of(slo: &'a Slo, recorded: &'a Recorded, timing: &'a Timing) -> Recordings<'a> {
+        let labels = Labels::new([("service", &*slo.id.service), ("slo", &*slo.id.slo)]);
+        Recordings { slo, recorded, timing, labels }
     }
 
     /// The rates that all else is made of, and the burns that pages wait for; `None` where Prometheus cannot read them.
     pub fn fast(&self, terms: &Terms) -> Option<Vec<Rule>> {
         let mut rules = Vec::new();
         for over in self.timing.rates() {
-            let [events, bad] = rates(self.slo, self.timing, over, terms)?;
+            let [events, bad] = rates(self.slo, self.recorded, self.timing, over, terms)?;
             rules.push(self.rule(names::recorded_events_rate(over), events));
             rules.push(self.rule(names::recorded_bad_events_rate(over), bad));
         }
@@ -106,12 +109,11 @@ impl<'a> Recordings<'a> {
     }
 
     fn series(&self, name: &str) -> String {
-        recorded(name, &self.slo.id).to_string()
+        self.recorded.series(name).to_string()
     }
 
     fn rule(&self, record: String, expr: String) -> Rule {
-        let id = &self.slo.id;
-        Rule::Recording { record, expr, labels: Labels::new([("service", &*id.service), ("slo", &*id.slo)]) }
+        Rule::Recording { record, expr, labels: self.labels.clone() }
     }
 }
 

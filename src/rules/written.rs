@@ -7,6 +7,9 @@ use crate::units::Labels;
 /// What some reader takes for something else than a text, in any case (YAML 1.1 and 1.2, and lenient ones).
 const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
 
+/// As far to the right as any line begins, and further.
+const MARGIN: &str = "                ";
+
 /// `head` and, below it, the groups; `margin` is the column that they begin in.
 pub fn written(head: String, groups: &[Group], margin: usize) -> String {
     let mut page = Page { text: head };
@@ -53,11 +56,20 @@ impl Page {
     fn map(&mut self, column: usize, key: &str, labels: &Labels) {
         self.key(column, "", key);
         self.text.push_str(if labels.is_empty() { " {}\n" } else { "\n" });
-        labels.iter().for_each(|(name, value)| self.entry(column + 2, "", name, value));
+        for (name, value) in labels.iter() {
+            self.indent(column + 2);
+            self.line(name);
+            self.text.push(':');
+            self.value(column + 2, value);
+        }
     }
 
     fn entry(&mut self, column: usize, lead: &str, key: &str, value: &str) {
         self.key(column, lead, key);
+        self.value(column, value);
+    }
+
+    fn value(&mut self, column: usize, value: &str) {
         self.text.push(' ');
         match is_block(value) {
             true => self.block(column + 2, value),
@@ -66,11 +78,10 @@ impl Page {
         self.text.push('\n');
     }
 
+    /// One of Prometheus' keys, which are plain.
     fn key(&mut self, column: usize, lead: &str, key: &str) {
         self.indent(column - lead.len());
-        self.text.push_str(lead);
-        self.line(key);
-        self.text.push(':');
+        self.text.extend([lead, key, ":"]);
     }
 
     fn block(&mut self, column: usize, value: &str) {
@@ -107,7 +118,7 @@ impl Page {
     }
 
     fn indent(&mut self, column: usize) {
-        self.text.extend(std::iter::repeat_n(' ', column));
+        self.text.push_str(&MARGIN[..column.min(MARGIN.len())]);
     }
 }
 
@@ -121,8 +132,7 @@ fn is_plain(value: &str) -> bool {
         first => first.is_ascii_alphabetic() && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)),
     });
     begins_a_text
-        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
-        && !bytes.windows(2).any(|pair| pair == b": " || pair == b" #")
+        && !bytes.windows(2).any(|pair| matches!(pair, [b':', b' '] | [b' ', b'#'] | [_, ..b' ' | b'\x7f'..]))
         && !value.ends_with([':', ' '])
 }
 
@@ -131,8 +141,11 @@ fn is_block(value: &str) -> bool {
     value.contains('\n')
         && !value.starts_with([' ', '\n'])
         && !value.ends_with([' ', '\n'])
-        && !value.contains(" \n")
-        && value.chars().all(|letter| letter == '\n' || is_printable(letter))
+        && value.split('\n').all(|line| !line.ends_with(' ') && is_all_printable(line))
+}
+
+fn is_all_printable(line: &str) -> bool {
+    line.bytes().all(|byte| matches!(byte, b' '..=b'~')) || line.chars().all(is_printable)
 }
 
 /// Whether YAML lets `letter` stand for itself, and no reader ends a line or a file at it (YAML 1.2.2, 5.1 and 5.4).

@@ -213,6 +213,20 @@ fn a_total_outage_pages_after_51_8_seconds_and_a_tick_and_a_short_one_is_over_4_
 }
 
 #[test]
+fn an_slo_that_is_declared_no_more_ends_its_alerts() {
+    let mut world = World::new();
+    world.outages = vec![(DAY, DAY + 120)];
+    world.run(DAY + 120);
+    assert_eq!(world.alert_states(), [("page", "firing")]);
+    let (nothing, _) = plan(Vec::new(), &Facts::default(), world.plan.pace.clone());
+    let now = Timestamp::seconds(START + DAY + 120);
+    let (state, entry) = adopt(std::mem::take(&mut world.state), Some(&world.plan), &nothing, now);
+    assert!(state.alerts.is_empty() && state.standings.is_empty());
+    let kept: Vec<&str> = entry.verdicts.values().map(String::as_str).collect();
+    assert_eq!(kept, ["{}"], "they are not there after a restart either");
+}
+
+#[test]
 fn the_page_of_a_longer_outage_is_over_29_minutes_49_after_it() {
     let mut world = World::new();
     world.outages = vec![(DAY, DAY + 180)];

@@ -1,12 +1,13 @@
 //! Names and values that tell series apart.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-/// A set of labels. Invariant: sorted by name, each name once.
+/// A set of labels. Clones share it. Invariant: sorted by name, each name once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Labels(Box<[(Box<str>, Box<str>)]>);
+pub struct Labels(Arc<[(Box<str>, Box<str>)]>);
 
 impl Labels {
     /// Sorts `pairs`; of two with one name the later stays.
@@ -17,7 +18,7 @@ impl Labels {
         pairs.reverse();
         pairs.dedup_by(|a, b| a.0 == b.0);
         pairs.reverse();
-        Labels(pairs.into_boxed_slice())
+        Labels(pairs.into())
     }
 
     /// The value of `name`; a missing label reads as empty, as in Prometheus.

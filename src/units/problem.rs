@@ -64,6 +64,17 @@ pub enum About {
     Slo(SloId),
 }
 
+impl About {
+    /// The service and the SLO, as far as it is about one.
+    pub fn names(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            About::All => (None, None),
+            About::Service(service) => (Some(service), None),
+            About::Slo(id) => (Some(&id.service), Some(&id.slo)),
+        }
+    }
+}
+
 /// One thing that is wrong: what, where, and what to do. Lower case, no full stop, values quoted as they were written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Problem {

@@ -173,6 +173,9 @@ impl fmt::Display for Span {
             if count > 0 {
                 write!(f, "{count}{name}")?;
             }
+            if rest == 0 {
+                break;
+            }
         }
         Ok(())
     }

@@ -40,10 +40,16 @@ mod alerting;
 mod kinds;
 // Who is told, by which channel, whatever happens to it on the way.
 mod notices;
+// Files that change while the daemon runs: what it takes up, what it keeps, and that it goes on counting.
+mod reload;
 // The dashboards as Grafana and Prometheus take them.
 mod dashboards;
 // The daemon's own door: how often one may ask, who may come in, and those who mean it harm.
 mod web;
+// The daemon as a service: under a supervisor, and the shipped unit under a systemd that boots beside this one.
+mod unit;
+// What the daemon logs.
+mod log;
 // The demo: an invented shop, and nothing left behind.
 mod demo;
 // What latencies people had, told from whole histograms.

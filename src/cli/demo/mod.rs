@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::demo::screen::{Frame, Lately, Room};
 use crate::cli::demo::services::Services;
 use crate::cli::demo::shop::Shop;
-use crate::cli::{config, print, run, status};
+use crate::cli::log::Log;
+use crate::cli::{config, print, status};
 use crate::daemon::{self, Config, Daemon, Overrides};
 use crate::io::store::Store;
 use crate::io::{clock, web};
@@ -67,7 +68,7 @@ pub async fn demo(overrides: Overrides, is_quiet: bool) -> anyhow::Result<ExitCo
     let services = Services::open(shop).await?;
     let mut config = configured(directory.path(), &services, &overrides)?;
     if config.log.format.is_some() {
-        run::log_as(&config.log, is_quiet);
+        Log::begun(&config.log, is_quiet);
     }
     remember(&shop, &config).await?;
     let daemon = built(&mut config, overrides.listen.is_none()).await?;
@@ -146,6 +147,7 @@ async fn built(config: &mut Config, may_move: bool) -> anyhow::Result<Daemon> {
     match Daemon::build(config).await {
         Err(error) if may_move && matches!(error.downcast_ref(), Some(web::Error::InUse(_))) => {
             config.web.listen = ANY_PORT.to_string();
+            config.overrides.listen = Some(ANY_PORT.to_string());
             Daemon::build(config).await
         }
         built => built,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ::prometheus::{Gauge, Registry};
 use anyhow::Context;
+use futures_util::future::join_all;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ pub use work::Progress;
 
 /// Queries under way at the same time.
 const AT_ONCE: usize = 2;
+
+/// Those who read the past, one more than may ask: while one counts, the source need not wait.
+const READERS: usize = AT_ONCE + 1;
 
 /// What was read and not yet taken up, in pieces.
 const QUEUE: usize = AT_ONCE;
@@ -67,17 +71,43 @@ struct Reader {
     source: Histories,
     read: mpsc::Sender<Read>,
     failing: watch::Sender<Failing>,
-    progress: watch::Sender<Progress>,
-    remaining: Gauge,
+    tellings: Tellings,
     /// While this is so, nothing of the past is read.
     is_saving: watch::Receiver<bool>,
+}
+
+/// Where it is told how far the past is read, whoever reads it.
+#[derive(Clone)]
+pub struct Tellings {
+    progress: watch::Sender<Progress>,
+    remaining: Gauge,
+}
+
+impl Tellings {
+    /// An error only where two of a kind are registered.
+    pub fn build(registry: &Registry) -> Result<Tellings, ::prometheus::Error> {
+        let help = "How much of the past is still to be read from the source, in seconds, of all SLOs together";
+        let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
+        registry.register(Box::new(remaining.clone()))?;
+        Ok(Tellings { progress: watch::Sender::default(), remaining })
+    }
+
+    /// How far it is, from now on.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    fn tell(&self, progress: Progress) {
+        self.remaining.set(progress.left.as_seconds());
+        self.progress.send_replace(progress);
+    }
 }
 
 impl Backfill {
     /// With its own connections to the source; `None` where the source remembers nothing.
     pub fn build(
         config: &Config,
-        registry: &Registry,
+        tellings: &Tellings,
         is_saving: watch::Receiver<bool>,
     ) -> anyhow::Result<(Option<Backfill>, Desk)> {
         let nothing = Wanted { gaps: Vec::new(), facts: Facts::default(), pace: config.pace.clone() };
@@ -85,23 +115,15 @@ impl Backfill {
         let (reading, read) = mpsc::channel(QUEUE);
         let (failing, failed) = watch::channel(Failing::new());
         let desk = Desk { wanted: wanting, read, failing: failed };
+        tellings.tell(Progress::default());
         let config::Source::Prometheus(source) = &config.source else { return Ok((None, desk)) };
         let mut source = prometheus::Config { concurrency: AT_ONCE, ..source.clone() };
         // Packing its answers takes a Prometheus four times as long as finding them. Who pays by the byte may ask for it
         // in `headers`.
         source.http.headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         let source = Histories(Prometheus::build(&source).context("source.prometheus")?);
-        let help = "How much of the past is still to be read from the source, in seconds, of all SLOs together";
-        let remaining = Gauge::new(names::BACKFILL_REMAINING, help)?;
-        registry.register(Box::new(remaining.clone()))?;
-        let progress = watch::Sender::default();
-        let reader = Reader { source, read: reading, failing, progress, remaining, is_saving };
+        let reader = Reader { source, read: reading, failing, tellings: tellings.clone(), is_saving };
         Ok((Some(Backfill { wanted, reader }), desk))
-    }
-
-    /// How far it is, from now on.
-    pub fn progress(&self) -> watch::Receiver<Progress> {
-        self.reader.progress.subscribe()
     }
 
     /// Reads what is wanted until it is told to stop; a question under way is abandoned then.
@@ -130,19 +152,15 @@ impl Reader {
         let facts = self.source.counted(facts, &gaps, &pace).await;
         let work = Work::new(tick::tasks(gaps, &facts, &pace));
         let Progress { slos, total, .. } = work.progress();
-        self.tell(work.progress());
+        self.tellings.tell(work.progress());
         if total.is_zero() {
             return;
         }
         tracing::info!(slos, "reading the past from the source: {total} of all SLOs together");
-        tokio::join!(self.work(&work, &facts, &pace), self.work(&work, &facts, &pace));
-        self.tell(Progress::default());
+        // All of them in this task: where a new order ends it, nothing comes of the old one any more.
+        join_all((0..READERS).map(|_| self.work(&work, &facts, &pace))).await;
+        self.tellings.tell(Progress::default());
         tracing::info!(slos, "the past is read");
-    }
-
-    fn tell(&self, progress: Progress) {
-        self.remaining.set(progress.left.as_seconds());
-        self.progress.send_replace(progress);
     }
 
     /// Reads task after task, always the newest piece of all, until nobody has one left.
@@ -155,7 +173,7 @@ impl Reader {
                 Ok(histories) => {
                     let before = task.remaining();
                     let Some(task) = self.hand_over(task, job, histories).await else { return };
-                    self.tell(work.read(before - task.remaining()));
+                    self.tellings.tell(work.read(before - task.remaining()));
                     self.withdraw(&task);
                     work.put(0, vec![task]);
                     wait = WAIT;
@@ -292,7 +310,8 @@ mod tests {
             Overrides { config: Some(dir.path().join("burnwatch.yaml")), prometheus, ..Overrides::default() };
         let config = Config::load(overrides).unwrap();
         let (saving, is_saving) = watch::channel(true);
-        let (backfill, mut desk) = Backfill::build(&config, &Registry::new(), is_saving).unwrap();
+        let tellings = Tellings::build(&Registry::new()).unwrap();
+        let (backfill, mut desk) = Backfill::build(&config, &tellings, is_saving).unwrap();
         let (slos, _) = slos::read("f", "service: s\nslos: [{ name: a, objective: 99%, sli: { bad: b, total: t } }]");
         let (from, to) = (Timestamp::seconds(86_400), Timestamp::seconds(3 * 86_400));
         let slo = Arc::new(slos.into_iter().next().unwrap());

@@ -6,7 +6,7 @@ use std::mem;
 use crate::daemon::evaluate::Evaluation;
 use crate::daemon::problems::Origin;
 use crate::daemon::publish::Edition;
-use crate::plan::{Facts, Question, plan};
+use crate::plan::{Facts, Plan, Question, plan};
 use crate::promql::Selector;
 use crate::tick;
 use crate::units::{Span, Timestamp};
@@ -27,7 +27,7 @@ impl Evaluation {
         }
         // All questions, also those that earlier facts kept from being asked.
         let (every, _) = plan(self.slos.clone(), &Facts::default(), self.pace.clone());
-        let (facts, errors) = self.source.facts(&every, &self.known()).await;
+        let (facts, errors) = self.source.facts(&every, &self.known(&every)).await;
         let is_missing = !errors.is_empty() || facts.lack_buckets();
         self.gauges.learned(&facts);
         self.take_up(facts, now);
@@ -50,9 +50,10 @@ impl Evaluation {
         }
     }
 
-    /// What is known, but for refusals that are over.
-    fn known(&self) -> Facts {
+    /// What is known of the questions of `every` SLO, but for refusals that are over.
+    fn known(&self, every: &Plan) -> Facts {
         let mut known = self.facts.clone();
+        known.retain(&every.selectors());
         for (index, query) in self.plan.queries.iter().enumerate() {
             if let Question::Raw { selector, .. } = &query.question
                 && self.state.ledger.watermark(index) >= self.last
@@ -69,6 +70,11 @@ impl Evaluation {
             return;
         }
         self.facts = facts;
+        self.plan_anew(now);
+    }
+
+    /// Plans the SLOs by what is known of the source, and takes that up.
+    pub fn plan_anew(&mut self, now: Timestamp) {
         let (plan, problems) = plan(self.slos.clone(), &self.facts, self.pace.clone());
         let state = mem::take(&mut self.state);
         let (state, entry) = tick::adopt(state, Some(&self.plan), &plan, now);

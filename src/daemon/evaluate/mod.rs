@@ -2,6 +2,7 @@
 //! then lets anything be seen or heard.
 
 mod learning;
+mod orders;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use std::time::Duration;
 use std::{mem, slice};
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Notice;
 use crate::daemon::backfill::{Desk, Read, Wanted};
+use crate::daemon::declared::Declared;
 use crate::daemon::deliver::Counter;
 use crate::daemon::gauges::Gauges;
 use crate::daemon::measure::Power;
@@ -21,13 +24,15 @@ use crate::daemon::publish::Press;
 use crate::daemon::source::{Round, Source};
 use crate::io::clock::{self, Stopwatch};
 use crate::io::store::{Commit, Failed, Store};
-use crate::io::supervisor::{Supervisor, Word};
+use crate::io::supervisor::Supervisor;
 use crate::io::web::Gate;
 use crate::plan::{Facts, Pace, Plan, plan};
 use crate::report::{Check, Checks, Snapshot, snapshot};
 use crate::slos::Slo;
 use crate::tick::{self, Effect, Entry, Piece, Seen, State, latency};
 use crate::units::{Problem, Span, Timestamp, Window};
+
+pub use orders::Orders;
 
 /// A clock that is this far from the next instant was set back; the source is asked for the time.
 const SET_BACK: Span = Span::seconds(15);
@@ -71,13 +76,14 @@ pub struct Evaluation {
     /// Is told that this loop lives: while it waits, not while it is at work on a tick.
     supervisor: Supervisor,
     published: Arc<ArcSwap<Snapshot>>,
+    /// What a reload says.
+    orders: mpsc::Receiver<Orders>,
     last: Option<Timestamp>,
 }
 
 /// What the loop is built from.
 pub struct Parts {
-    pub slos: Vec<Arc<Slo>>,
-    pub has_all_slos: bool,
+    pub declared: Declared,
     pub pace: Pace,
     pub delay: Span,
     pub state: State,
@@ -92,18 +98,23 @@ pub struct Parts {
     pub gauges: Gauges,
     pub supervisor: Supervisor,
     pub published: Arc<ArcSwap<Snapshot>>,
+    pub orders: mpsc::Receiver<Orders>,
 }
 
 impl Evaluation {
     pub fn new(parts: Parts) -> Evaluation {
-        let Parts { slos, has_all_slos, pace, delay, state, source, store, .. } = parts;
-        let Parts { desk, press, counter, power, problems, gate, gauges, supervisor, published, .. } = parts;
+        let Parts { declared, pace, delay, state, source, store, .. } = parts;
+        let Parts { desk, press, counter, power, problems, gate, gauges, supervisor, published, orders, .. } = parts;
+        if let Some(newest) = state.ledger.statement.newest() {
+            source.go_on_from(newest);
+        }
         let now = source.now();
-        let (plan, planning) = plan(slos.clone(), &Facts::default(), pace.clone());
+        let (plan, planning) = plan(declared.slos.clone(), &Facts::default(), pace.clone());
+        source.want(&plan);
         let (state, pending) = tick::adopt(state, None, &plan, now);
         let mut evaluation = Evaluation {
-            slos,
-            has_all_slos,
+            has_all_slos: declared.is_whole(),
+            slos: declared.slos,
             pace,
             delay,
             plan,
@@ -127,6 +138,7 @@ impl Evaluation {
             gauges,
             supervisor,
             published,
+            orders,
             last: None,
         };
         evaluation.problems.replace(Origin::Plan, planning, now);
@@ -137,7 +149,6 @@ impl Evaluation {
     /// then, one that has its samples is written.
     pub async fn run(mut self, stop: CancellationToken) {
         let supervisor = self.supervisor.clone();
-        let mut is_ready = false;
         // Before the first instant is chosen: by a clock that goes ahead, it would be one that is long to come.
         tokio::select! {
             _ = self.source.look_at_its_clock() => {}
@@ -150,6 +161,10 @@ impl Evaluation {
             }
             while let Ok(read) = self.desk.read.try_recv() {
                 self.remember(read);
+            }
+            if let Ok(orders) = self.orders.try_recv() {
+                self.obey(orders);
+                continue;
             }
             let instant = self.instant();
             let is_behind = !tick::asks(&self.state, &self.plan, instant).is_empty();
@@ -165,9 +180,7 @@ impl Evaluation {
                     self.step(seen, instant).await;
                     self.ask_apart(overloaded, instant);
                     // Also where it could not be written: a process in its place could not write it either.
-                    if !mem::replace(&mut is_ready, true) {
-                        supervisor.tell(Word::Ready);
-                    }
+                    supervisor.ready();
                 }
                 self.gauges.tick_took(watch.elapsed());
             } else {
@@ -205,6 +218,7 @@ impl Evaluation {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait.as_millis().unsigned_abs())) => {}
             Some(read) = self.desk.read.recv() => self.remember(read),
+            Some(orders) = self.orders.recv() => self.obey(orders),
         }
     }
 
@@ -304,7 +318,8 @@ impl Evaluation {
         self.ask_for_the_past(instant);
         if self.ledger_check == Check::Healthy {
             for notice in self.untold.drain(..) {
-                tracing::warn!(id = notice.id, kind = notice.news.kind().name(), at = %notice.at, "{notice}");
+                let ((service, slo), kind) = (notice.names(), notice.news.kind().name());
+                tracing::warn!(id = notice.id, kind, service, slo, at = %notice.at, "{notice}");
             }
         }
     }
@@ -357,7 +372,7 @@ mod tests {
 
     use super::*;
     use crate::daemon::Config;
-    use crate::daemon::backfill::Backfill;
+    use crate::daemon::backfill::{Backfill, Tellings};
     use crate::daemon::publish::Publisher;
     use crate::daemon::{carbon, measure};
     use crate::units::SloId;
@@ -377,16 +392,16 @@ mod tests {
         let config = Config::load(overrides).unwrap();
         let (store, _) = Store::open(&config.state).unwrap();
         let registry = prometheus::Registry::new();
+        let tellings = Tellings::build(&registry).unwrap();
         let power = measure::build(&config, None, carbon::build(&config).unwrap().0).1;
         Evaluation::new(Parts {
-            slos: Vec::new(),
-            has_all_slos: true,
+            declared: Declared::default(),
             pace: config.pace.clone(),
             delay: config.delay,
             state: State::default(),
-            source: Source::build(&config, &[]).unwrap().0,
+            source: Source::build(&config).unwrap().0,
             store,
-            desk: Backfill::build(&config, &registry, power.is_saving()).unwrap().1,
+            desk: Backfill::build(&config, &tellings, power.is_saving()).unwrap().1,
             press: Publisher::build(&config).unwrap().1,
             counter: Counter::default(),
             power,
@@ -395,6 +410,7 @@ mod tests {
             gauges: Gauges::build(&registry).unwrap(),
             supervisor: Supervisor::default(),
             published: Arc::default(),
+            orders: mpsc::channel(1).1,
         })
     }
 

@@ -5,7 +5,6 @@ mod prometheus;
 mod scraping;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use anyhow::Context;
 
@@ -14,7 +13,6 @@ use crate::io::prometheus::{Error, Prometheus};
 use crate::plan::{Facts, Plan, Target};
 use crate::promql::Selector;
 use crate::report::Check;
-use crate::slos::Slo;
 use crate::tick::{Ask, NoAnswer, Piece, Starts, latency};
 use crate::units::{Labels, Problem, Span, Timestamp};
 
@@ -52,14 +50,14 @@ impl Round {
 
 impl Source {
     /// The source that `config` names, and what has to run for it: a watch over each target that is scraped.
-    pub fn build(config: &Config, slos: &[Arc<Slo>]) -> anyhow::Result<(Source, Vec<Watch>)> {
+    pub fn build(config: &Config) -> anyhow::Result<(Source, Vec<Watch>)> {
         Ok(match &config.source {
             config::Source::Prometheus(prometheus) => {
                 let server = Prometheus::build(prometheus).context("source.prometheus")?;
                 (Source::Queried(Queried::new(server, prometheus.max_samples)), Vec::new())
             }
             config::Source::Scrape(scrape) => {
-                let (scraped, watches) = Scraped::build(scrape, &config.pace, slos).context("source.scrape")?;
+                let (scraped, watches) = Scraped::build(scrape).context("source.scrape")?;
                 (Source::Scraped(scraped), watches)
             }
         })
@@ -94,6 +92,21 @@ impl Source {
         match self {
             Source::Queried(_) => {}
             Source::Scraped(scraped) => scraped.go_on_from(newest),
+        }
+    }
+
+    /// Says what will be asked: every question of a plan. A Prometheus keeps everything anyway.
+    pub fn want(&self, plan: &Plan) {
+        match self {
+            Source::Queried(_) => {}
+            Source::Scraped(scraped) => scraped.want(plan),
+        }
+    }
+
+    /// Goes on where `former` stood, as far as both have anything in common.
+    pub fn take_over(&self, former: &Source) {
+        if let (Source::Scraped(scraped), Source::Scraped(former)) = (self, former) {
+            scraped.take_over(former);
         }
     }
 

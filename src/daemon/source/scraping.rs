@@ -5,20 +5,20 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hasher;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use twox_hash::XxHash64;
 
 use crate::daemon::source::{CLOCKS_DIFFER, Round, histograms, latest};
 use crate::io::clock::{self, Steady};
 use crate::io::scrape::{Config, Error, Exposed, Full, Limits, Recent, Scrape, Scraper, Wanted};
-use crate::plan::{self, Facts, Pace, Plan, Query, Question, Reading, Series, Target, buckets};
+use crate::plan::{Facts, Plan, Query, Question, Reading, Series, Target, buckets};
 use crate::promql::{Narrowing, Selector, names};
 use crate::report::Check;
-use crate::slos::Slo;
 use crate::tick::{Ask, Over, Piece, Starts, latency};
 use crate::units::{Labels, Problem, Severity, Span, Timestamp};
 
@@ -38,7 +38,7 @@ pub struct Watch {
     every: Span,
     /// How long after each multiple of `every` it is scraped, so that not all are at once.
     offset: Span,
-    wanted: Arc<Wanted>,
+    wanted: watch::Receiver<Arc<Wanted>>,
     targets: Arc<Targets>,
 }
 
@@ -47,6 +47,8 @@ struct Targets {
     state: Mutex<State>,
     /// Told whenever a scrape ended.
     ended: Notify,
+    /// What of a scrape is kept: what SLOs read.
+    wanted: watch::Sender<Arc<Wanted>>,
 }
 
 struct State {
@@ -60,33 +62,59 @@ struct State {
 
 /// How the last scrape of a target went.
 struct Last {
-    /// When the scrape began that has not ended yet.
+    /// When the scrape began, or was wanted, that has not ended yet.
     under_way: Option<Timestamp>,
+    /// Whether no scrape has begun yet.
+    is_new: bool,
     is_up: bool,
     problem: Option<Problem>,
 }
 
 impl Scraped {
-    /// Reads the files that the targets name. What SLOs do not read is not kept.
-    pub fn build(config: &Config, pace: &Pace, slos: &[Arc<Slo>]) -> Result<(Scraped, Vec<Watch>), Error> {
+    /// Reads the files that the targets name. Of what they expose nothing is kept until somebody wants it.
+    pub fn build(config: &Config) -> Result<(Scraped, Vec<Watch>), Error> {
         let mut clock = Steady::not_before(clock::now());
         let began = clock.now();
-        let (plan, _) = plan::plan(slos.to_vec(), &Facts::default(), pace.clone());
-        let read = plan.queries.iter().filter_map(selector).map(Selector::metric);
-        let wanted = Arc::new(Wanted::only(read.chain([names::PROCESS_START])));
         // The first scrapes begin at once; what is asked before they end waits for them.
-        let last = || Last { under_way: Some(began), is_up: true, problem: None };
+        let last = || Last { under_way: Some(began), is_new: true, is_up: true, problem: None };
         let lasts = config.targets.iter().map(|_| last()).collect();
         let state = Mutex::new(State { recent: Recent::within(Limits::DEFAULT), clock, since: began, lasts });
-        let targets = Arc::new(Targets { state, ended: Notify::new() });
+        let nothing = Arc::new(Wanted::only([names::PROCESS_START]));
+        let targets = Arc::new(Targets { state, ended: Notify::new(), wanted: watch::Sender::new(nothing) });
         let mut watches = Vec::new();
         for (index, target) in config.targets.iter().enumerate() {
             let scraper = Scraper::build(target)?;
             let offset = offset(&target.labels, config.every);
-            let (wanted, targets) = (wanted.clone(), targets.clone());
+            let (wanted, targets) = (targets.wanted.subscribe(), targets.clone());
             watches.push(Watch { scraper, index, every: config.every, offset, wanted, targets });
         }
         Ok((Scraped { targets }, watches))
+    }
+
+    /// Keeps from now on what the questions of a plan read. Where some of that was not kept before, all targets are
+    /// scraped at once, and it is waited for that.
+    pub fn want(&self, plan: &Plan) {
+        let metrics: BTreeSet<&str> =
+            plan.queries.iter().filter_map(selector).map(Selector::metric).chain([names::PROCESS_START]).collect();
+        let state = &mut *self.targets.enter();
+        let now = state.clock.now();
+        self.targets.wanted.send_if_modified(|wanted| {
+            let is_more = metrics.iter().any(|metric| !wanted.keeps(metric));
+            *wanted = Arc::new(Wanted::only(metrics.iter().copied()));
+            if is_more {
+                state.lasts.iter_mut().for_each(|last| _ = last.under_way.get_or_insert(now));
+            }
+            is_more
+        });
+    }
+
+    /// Goes on from what another, which ends, scraped by now: for no instant is there less to tell.
+    pub fn take_over(&self, former: &Scraped) {
+        let (state, former) = (&mut *self.targets.enter(), &mut *former.targets.enter());
+        mem::swap(&mut state.recent, &mut former.recent);
+        mem::swap(&mut state.clock, &mut former.clock);
+        state.since = former.since;
+        state.lasts.iter_mut().for_each(|last| last.is_new = false);
     }
 
     /// The time of day, which goes on from `newest` where that is later: it was counted up to there already.
@@ -245,7 +273,7 @@ fn offset(labels: &Labels, every: Span) -> Span {
 impl Watch {
     /// Scrapes its target at once, and from then on in its turn, until it is told to stop. A scrape under way is
     /// abandoned then: nothing of it was counted.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = self.turn() => {}
@@ -254,15 +282,19 @@ impl Watch {
         }
     }
 
-    /// One scrape, and the time until the next.
-    async fn turn(&self) {
+    /// One scrape, and the time until the next or until more is wanted.
+    async fn turn(&mut self) {
         let began = self.targets.now();
         self.targets.begin(self.index, began);
-        let scraped = self.scraper.scrape(&self.wanted).await;
+        let wanted = self.wanted.borrow_and_update().clone();
+        let scraped = self.scraper.scrape(&wanted).await;
         self.end(began, scraped);
         let now = clock::now();
         let next = (now - self.offset).on_grid(self.every) + self.every + self.offset;
-        tokio::time::sleep(Duration::from_millis(next.since(now).as_millis().unsigned_abs())).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(next.since(now).as_millis().unsigned_abs())) => {}
+            Ok(()) = self.wanted.changed() => {}
+        }
     }
 
     /// Keeps what a scrape that `began` then brought, and whether it brought anything.
@@ -286,7 +318,9 @@ impl Watch {
             let job = self.scraper.labels().get("job");
             Problem { what: format!("scraping {job}: {what}"), ..error.problem() }
         });
-        state.lasts[self.index] = Last { under_way: None, is_up, problem };
+        // What more was wanted meanwhile is scraped next.
+        let again = self.wanted.has_changed().unwrap_or(false).then(|| state.clock.now());
+        state.lasts[self.index] = Last { under_way: again, is_new: false, is_up, problem };
         drop(state);
         self.targets.ended.notify_waiters();
     }
@@ -299,11 +333,12 @@ impl Targets {
 
     fn begin(&self, index: usize, at: Timestamp) {
         let state = &mut *self.enter();
-        match &mut state.lasts[index].under_way {
-            // The first one, which is waited for since the daemon was built.
-            Some(_) => state.since = state.since.max(at),
-            idle => *idle = Some(at),
+        let last = &mut state.lasts[index];
+        // The first one is waited for since the daemon was built.
+        if mem::take(&mut last.is_new) {
+            state.since = state.since.max(at);
         }
+        last.under_way.get_or_insert(at);
     }
 
     /// Returns when every scrape has ended that began by `until`; the timeout of a scrape is the longest that takes.
@@ -329,9 +364,9 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::io::http;
-    use crate::io::scrape;
-    use crate::slos;
+    use crate::io::{http, scrape};
+    use crate::plan::{self, Pace};
+    use crate::slos::{self, Slo};
 
     const SLOS: &str = "
 service: shop
@@ -358,8 +393,11 @@ slos:
         let slos: Vec<Arc<Slo>> = slos.into_iter().map(Arc::new).collect();
         let pace = Pace { is_scraping: true, ..Pace::DEFAULT };
         let config = Config { targets: targets(count), ..Config::default() };
-        let (scraped, watches) = Scraped::build(&config, &pace, &slos).unwrap();
-        (scraped, watches, plan::plan(slos, &Facts::default(), pace).0)
+        let (scraped, mut watches) = Scraped::build(&config).unwrap();
+        let (plan, _) = plan::plan(slos, &Facts::default(), pace);
+        scraped.want(&plan);
+        watches.iter_mut().for_each(|watch| watch.wanted.mark_unchanged());
+        (scraped, watches, plan)
     }
 
     /// One whole scrape that began at `at`: series such as `x_total code=500`, each with its value.
@@ -466,6 +504,35 @@ slos:
         let (none, _) = plan::plan(Vec::new(), &Facts::default(), Pace::DEFAULT);
         assert!(scraped.ask(&none, &[]).now_or_never().is_some());
         assert_eq!(held(), 0);
+    }
+
+    #[test]
+    fn where_more_is_wanted_it_is_waited_for_another_scrape_and_no_instant_is_lost() {
+        let (scraped, watches, plan) = scraped(1);
+        let start = clock::now();
+        let at = |seconds: i64| start + Span::seconds(seconds);
+        bring(&watches[0], at(1), &[("x_total code=200", 5.0)]);
+        let (slos, _) = slos::read("f", &SLOS.replace("x_total", "y_total"));
+        let (other, _) = plan::plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), plan.pace.clone());
+        scraped.go_on_from(at(10));
+        scraped.want(&other);
+        assert!(scraped.facts(&other).now_or_never().is_none(), "what is wanted was never scraped");
+        assert_eq!(answered(&scraped, &plan, at(1)).map(|told| told.len()), Some(2), "what was asked before is there");
+        bring(&watches[0], at(2), &[("y_total code=200", 7.0)]);
+        assert!(scraped.facts(&other).now_or_never().is_none(), "it may have begun before");
+    }
+
+    #[test]
+    fn what_was_scraped_is_taken_over_with_the_time() {
+        let (former, watches, plan) = scraped(1);
+        let at = clock::now() + Span::hours(1);
+        bring(&watches[0], at, &[("x_total code=200", 5.0)]);
+        former.go_on_from(at);
+        let (scraped, _) = Scraped::build(&Config { targets: targets(2), ..Config::default() }).unwrap();
+        scraped.take_over(&former);
+        assert!(scraped.now() >= at);
+        scraped.targets.enter().lasts.iter_mut().for_each(|last| last.under_way = None);
+        assert_eq!(answered(&scraped, &plan, at), expected(&[("up  i0", 1.0), ("x_total  i0", 5.0)]));
     }
 
     #[test]

@@ -82,10 +82,10 @@ impl Generated {
 
     fn put_by(&self, rename: Rename) -> Result<Change, Error> {
         let (differences, former): (Vec<Difference>, Vec<Option<String>>) = self.changes()?.into_iter().unzip();
-        let paths = || differences.iter().map(|difference| difference.path().to_path_buf());
-        let wanted = paths().map(|path| (path.clone(), self.texts.get(&path).cloned())).collect();
-        let former = paths().zip(former).collect();
-        replace(&wanted, &former, rename)?;
+        let paths = || differences.iter().map(Difference::path);
+        let wanted = paths().map(|path| (path, self.texts.get(path).map(String::as_str))).collect();
+        let former = paths().map(Path::to_path_buf).zip(former).collect();
+        replace(&wanted, &borrowed(&former), rename)?;
         Ok(Change { differences, former })
     }
 
@@ -137,8 +137,8 @@ impl Generated {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
     pub differences: Vec<Difference>,
-    /// What the files were before.
-    former: Files,
+    /// What the files were before: their texts by path; `None` where there was no file.
+    former: BTreeMap<PathBuf, Option<String>>,
 }
 
 impl Change {
@@ -158,12 +158,16 @@ impl Change {
 
     /// Makes the files what they were before.
     pub fn undo(&self) -> Result<(), Error> {
-        replace(&self.former, &Files::new(), &|from, to| fs::rename(from, to))
+        replace(&borrowed(&self.former), &Files::new(), &|from, to| fs::rename(from, to))
     }
 }
 
-/// Texts by path; `None` where there is no file.
-type Files = BTreeMap<PathBuf, Option<String>>;
+/// Texts by path; `None` where there is no file. They are megabytes, so nobody copies them.
+type Files<'a> = BTreeMap<&'a Path, Option<&'a str>>;
+
+fn borrowed(texts: &BTreeMap<PathBuf, Option<String>>) -> Files<'_> {
+    texts.iter().map(|(path, text)| (path.as_path(), text.as_deref())).collect()
+}
 
 /// How a file takes its place.
 type Rename<'a> = &'a dyn Fn(&Path, &Path) -> io::Result<()>;
@@ -185,8 +189,7 @@ fn replace(wanted: &Files, former: &Files, rename: Rename) -> Result<(), Error> 
         };
         if let Err(cause) = done {
             forget();
-            let before = former.range::<PathBuf, _>(..path);
-            let before = before.map(|(path, text)| (path.clone(), text.clone())).collect();
+            let before = former.range::<&Path, _>(..path).map(|(path, text)| (*path, *text)).collect();
             // What cannot be put back either, is as new as it got.
             _ = replace(&before, &Files::new(), &|from, to| fs::rename(from, to));
             return Err(unwritable(path, &cause));

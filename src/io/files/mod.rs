@@ -2,6 +2,7 @@
 //! Never knows what a text says.
 
 mod generated;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use crate::units::{Place, Problem};
 use crate::yaml::MAX_BYTES;
 
 pub use generated::{Change, Difference, Error, Generated};
+pub use watching::{Grounds, Watching};
 
 /// The code of the problem that a path names no file.
 pub const NO_FILES: &str = "no_files";
@@ -44,10 +46,23 @@ pub fn texts(paths: &[impl AsRef<str>], base: &Path) -> (Vec<Text>, Vec<Problem>
     (texts, problems)
 }
 
+/// A path as it is shown to people.
+fn shown(path: &Path) -> String {
+    let parts = path.components().filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().display().to_string()
+}
+
+/// What of a pattern holds for all that it matches.
+fn root(pattern: &Path) -> PathBuf {
+    let is_plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    pattern.components().take_while(is_plain).collect()
+}
+
 /// Files by name, and what went wrong on the way to them.
 #[derive(Default)]
 struct Found {
     files: BTreeMap<String, PathBuf>,
+    directories: Vec<PathBuf>,
     problems: Vec<Problem>,
 }
 
@@ -58,20 +73,22 @@ impl Found {
         if path.is_dir() {
             found.add_directory(&path);
         } else if path.exists() || !written.contains(['*', '?', '[']) {
-            found.add_file(path);
+            found.add_file(path.clone());
         } else {
             found.add_matches(written, base);
         }
         if found.files.is_empty() && found.problems.is_empty() {
             let what = format!("no SLO file at {written}");
-            found.problems.push(Problem::warning(NO_FILES, what, "name files, directories or patterns that exist"));
+            let problem = Problem::warning(NO_FILES, what, "name files, directories or patterns that exist");
+            // What is missing may be all that was below.
+            let root = Some(shown(&root(&path))).filter(|root| !root.is_empty());
+            found.problems.push(Problem { place: root.map(Place::of_file), ..problem });
         }
         found
     }
 
     fn add_file(&mut self, path: PathBuf) {
-        let name: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-        self.files.insert(name.display().to_string(), path);
+        self.files.insert(shown(&path), path);
     }
 
     /// Links to files are followed (Kubernetes mounts its files so), links to directories are not: they may go round.
@@ -80,9 +97,10 @@ impl Found {
             Ok(entries) => entries,
             Err(cause) => return self.fail(directory, &cause),
         };
+        self.directories.push(directory.to_path_buf());
         for entry in entries {
             let path = entry.path();
-            let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+            let is_yaml = is_yaml(&path);
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -117,6 +135,10 @@ impl Found {
     fn fail(&mut self, path: &Path, cause: &io::Error) {
         self.problems.push(unreadable(&path.display().to_string(), format!("cannot be read: {cause}"), READABLE));
     }
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 const READABLE: &str = "check that it exists and that burnwatch may read it";

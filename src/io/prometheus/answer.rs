@@ -34,7 +34,8 @@ pub fn matrix(body: &[u8], limits: Limits) -> Result<Vec<Series>, Error> {
         if values.is_none() && histograms.is_none() {
             return Err(unreadable(format!("series {labels} has no values")));
         }
-        let samples: Vec<Sample> = values.into_iter().flatten().map(|Point(sample)| sample).collect();
+        // In place: a piece of the past holds a million.
+        let samples: Vec<Sample> = values.unwrap_or_default().into_iter().map(|Point(sample)| sample).collect();
         let histograms: Vec<Histogram> = histograms.into_iter().flatten().map(|Native(histogram)| histogram).collect();
         let is_in_order = samples.is_sorted_by(|a, b| a.at < b.at) && histograms.is_sorted_by(|a, b| a.at < b.at);
         if !is_in_order {

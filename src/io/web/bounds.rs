@@ -13,6 +13,7 @@ use crate::io::web::Site;
 use crate::io::web::gate::Entry;
 use crate::io::web::rate;
 use crate::io::web::refusal::Refusal;
+use crate::io::web::request_id::RequestId;
 
 /// The largest body that is read: 1 MiB.
 pub const MAX_BODY: usize = 1 << 20;
@@ -25,7 +26,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Answers what keeps to the bounds, with the headers that web.yml sets.
 pub async fn bounded(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let rules = site.gate.rules();
+    let rules = site.access().gate.rules();
     let mut response = match overstepped(&request) {
         Some(refusal) => refusal.into_response(),
         None => match tokio::time::timeout(REQUEST, next.run(request)).await {
@@ -59,16 +60,17 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 
 /// Answers those who may come in.
 pub async fn admitted(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let rules = site.gate.rules();
+    let rules = site.access().gate.rules();
     let Some(users) = &rules.users else { return next.run(request).await };
     let entry = users.entry(request.headers().get(AUTHORIZATION)).await;
     let client = rate::client(&site, &request);
+    let request_id = request.extensions().get::<RequestId>().map(tracing::field::display);
     match entry {
         Entry::Open => return next.run(request).await,
         Entry::Unnamed => {}
-        Entry::WrongPassword(user) => tracing::warn!(%client, %user, "a wrong password"),
+        Entry::WrongPassword(user) => tracing::warn!(request_id, %client, %user, "a wrong password"),
         // What was given as a name may be a password.
-        Entry::UnknownUser => tracing::warn!(%client, "a user who is not known"),
+        Entry::UnknownUser => tracing::warn!(request_id, %client, "a user who is not known"),
     }
     Refusal::unauthorized().into_response()
 }

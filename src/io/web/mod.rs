@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod access;
 mod callers;
 mod line;
 mod serve;
@@ -11,7 +12,9 @@ mod bounds;
 mod rate;
 mod parameters;
 mod refusal;
+mod request_id;
 mod health;
+mod reload;
 mod low_power;
 mod metrics;
 mod memo;
@@ -27,19 +30,20 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use ipnet::IpNet;
 use prometheus::Registry;
 use tokio::sync::mpsc;
 
 use crate::energy::Wish;
 use crate::io::web::memo::Memo;
 use crate::io::web::metrics::Requests;
-use crate::io::web::rate::Limits;
+use crate::io::web::request_id::RequestIds;
 use crate::outbox::Record;
 use crate::report::{Energy, Snapshot};
 
+pub use access::Access;
 pub use config::{Config, Rate};
 pub use gate::Gate;
+pub use reload::Reload;
 pub use tokio::net::TcpListener as Listener;
 
 /// Why nothing can be told.
@@ -74,6 +78,8 @@ pub struct Told {
     pub energy: Arc<ArcSwap<Energy>>,
     /// Where wishes for low-power mode go; `None` where there is none.
     pub wishes: Option<mpsc::Sender<Wish>>,
+    /// Where it is asked for a reload; `None` where there is nothing to read again.
+    pub reloads: Option<mpsc::Sender<Reload>>,
 }
 
 /// What is served, with the metrics that the parts of the daemon keep of themselves; and to whom.
@@ -85,10 +91,10 @@ pub struct Site {
     memos: Arc<Memos>,
     registry: Registry,
     requests: Requests,
-    gate: Arc<Gate>,
-    limits: Option<Arc<Limits>>,
-    trusted_proxies: Arc<[IpNet]>,
+    request_ids: Arc<RequestIds>,
+    access: Arc<ArcSwap<Access>>,
     wishes: Option<mpsc::Sender<Wish>>,
+    reloads: Option<mpsc::Sender<Reload>>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -104,9 +110,8 @@ impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
     pub fn new(config: &Config, gate: Arc<Gate>, told: Told, registry: Registry) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
-        let Told { snapshot: published, deliveries, energy, wishes } = told;
-        let limits = config.rate_limit.map(|rate| Arc::new(Limits::of(rate)));
-        let trusted_proxies = config.trusted_proxies.as_slice().into();
+        let Told { snapshot: published, deliveries, energy, wishes, reloads } = told;
+        let access = Arc::new(ArcSwap::from_pointee(Access::new(config, gate)));
         let (memos, stopping) = (Arc::default(), Arc::default());
         Ok(Site {
             published,
@@ -115,12 +120,22 @@ impl Site {
             memos,
             registry,
             requests,
-            gate,
-            limits,
-            trusted_proxies,
+            request_ids: RequestIds::begin(),
+            access,
             wishes,
+            reloads,
             stopping,
         })
+    }
+
+    /// From now on these may ask, so often.
+    pub fn admit(&self, access: Access) {
+        self.access.store(Arc::new(access));
+    }
+
+    /// Who may ask, and how often.
+    pub fn access(&self) -> Arc<Access> {
+        self.access.load_full()
     }
 
     /// Says from now on that the daemon is not ready, so that nobody is sent to it any more.
@@ -142,8 +157,8 @@ pub async fn serve(listener: Listener, site: Site, shutdown: impl Future<Output 
     serve::serve(listener, site.clone(), router(site), shutdown).await;
 }
 
-/// All there is to ask for. What is added last is passed first: a request is counted, held to its bounds, to the rate
-/// of its client, and let in.
+/// All there is to ask for. What is added last is passed first: a request is counted, named, held to its bounds, to the
+/// rate of its client, and let in.
 fn router(site: Site) -> Router {
     openapi::described_routes()
         .fallback(refusal::no_such_path)
@@ -152,6 +167,7 @@ fn router(site: Site) -> Router {
         .layer(from_fn_with_state(site.clone(), bounds::admitted))
         .layer(from_fn_with_state(site.clone(), rate::limited))
         .layer(from_fn_with_state(site.clone(), bounds::bounded))
+        .layer(from_fn_with_state(site.clone(), request_id::named))
         .layer(from_fn_with_state(site.clone(), metrics::counted))
         .with_state(site)
 }

@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::io::web::{Site, api, health, low_power, metrics};
+use crate::io::web::{Site, api, health, low_power, metrics, reload};
 use crate::report::json;
 
 /// The answers that only those get who have no business here.
@@ -64,7 +64,7 @@ pub enum NotNow {
         title = "burnwatch",
         description = "Error budgets, counted exactly. Moments are RFC 3339 in UTC, ratios 0 to 1, \
     unknown numbers null. A refusal is `{\"error\":{\"code\":...,\"message\":...}}`. Limited answers carry X-RateLimit-Limit, \
-    X-RateLimit-Remaining and X-RateLimit-Reset."
+    X-RateLimit-Remaining and X-RateLimit-Reset; what is refused carries X-Request-Id, by which the log knows it."
     ),
     components(schemas(json::Refusal, json::Error))
 )]
@@ -81,6 +81,7 @@ pub fn described_routes() -> Router<Site> {
         .routes(routes!(health::ready))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready_too))
+        .routes(routes!(reload::reload))
         .routes(routes!(metrics::metrics))
         .routes(routes!(metrics::energy))
         .routes(routes!(api::slos))

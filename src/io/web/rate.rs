@@ -151,7 +151,8 @@ fn is_free(path: &str) -> bool {
 
 /// Answers who does not ask too often, and tells everybody how they stand.
 pub async fn limited(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let Some(limits) = site.limits.as_deref().filter(|_| !is_free(request.uri().path())) else {
+    let access = site.access();
+    let Some(limits) = access.limits.as_deref().filter(|_| !is_free(request.uri().path())) else {
         return next.run(request).await;
     };
     let client = client(&site, &request);
@@ -169,7 +170,7 @@ pub async fn limited(State(site): State<Site>, request: Request, next: Next) -> 
 pub fn client(site: &Site, request: &Request) -> Client {
     let here = Peer(std::net::Ipv4Addr::LOCALHOST.into());
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(here);
-    Client::of(peer, request.headers(), &site.trusted_proxies)
+    Client::of(peer, request.headers(), &site.access().trusted_proxies)
 }
 
 #[cfg(test)]

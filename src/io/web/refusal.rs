@@ -89,6 +89,7 @@ pub async fn no_such_path(uri: Uri) -> Refusal {
 }
 
 pub async fn no_such_method(method: Method, uri: Uri) -> Refusal {
-    let message = format!("{} does not take {method}; use GET", uri.path());
+    let other = if method == Method::GET { Method::POST } else { Method::GET };
+    let message = format!("{} does not take {method}; use {other}", uri.path());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

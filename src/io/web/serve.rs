@@ -128,7 +128,9 @@ impl Door {
     async fn attend(&self, stream: TcpStream, peer: SocketAddr, seat: &Seat) {
         // Answers are written at once; waiting to fill a packet only delays them. It fails where nobody is there.
         _ = stream.set_nodelay(true);
-        let Some(tls) = self.site.gate.rules().tls.clone() else { return self.converse(stream, peer, seat).await };
+        let Some(tls) = self.site.access().gate.rules().tls.clone() else {
+            return self.converse(stream, peer, seat).await;
+        };
         match tokio::time::timeout(ASKING, TlsAcceptor::from(tls).accept(stream)).await {
             Ok(Ok(stream)) => self.converse(stream, peer, seat).await,
             Ok(Err(error)) if self.may_log() => {

@@ -8,6 +8,7 @@ use tower::ServiceExt;
 
 use crate::io::web::*;
 use crate::report::{Check, example};
+use crate::units::Problem;
 
 fn site(snapshot: Snapshot) -> Site {
     listening(Told { snapshot: Arc::new(ArcSwap::from_pointee(snapshot)), ..Told::default() })
@@ -58,6 +59,7 @@ async fn every_route_is_described() {
     let expected = [
         "/-/healthy",
         "/-/ready",
+        "/-/reload",
         "/api/v1/alerts",
         "/api/v1/energy",
         "/api/v1/low-power",
@@ -239,4 +241,29 @@ async fn low_power_mode_is_wished_for_where_power_is_measured() {
     }
     let refused = "burnwatch.yaml has no power section, so there is no low-power mode; write power: {}";
     assert_eq!(wish(&site(example::snapshot()), r#"{"on":true}"#).await, (409, message("no_power", refused)));
+}
+
+#[tokio::test]
+async fn a_reload_is_answered_once_it_is_done_and_says_what_was_kept_back() {
+    let (reloads, mut asked) = mpsc::channel::<Reload>(1);
+    let site = listening(Told { reloads: Some(reloads), ..Told::default() });
+    tokio::spawn(async move {
+        let wrong = Problem::error("objective", "objective 99 is above 1", "write 99%");
+        for kept_back in [vec![], vec![wrong.clone()], vec![wrong.clone(), wrong]] {
+            asked.recv().await.unwrap().send(kept_back).unwrap();
+        }
+    });
+    assert_eq!(asked_as_json(&site).await, (200, json!({"status": "reloaded"})));
+    let (status, body) = asked_as_json(&site).await;
+    assert_eq!((status, &body["error"]["code"]), (400, &json!("kept_back")));
+    assert_eq!(body["error"]["message"], "objective 99 is above 1; write 99%");
+    assert_eq!(body["problems"][0]["code"], "objective");
+    let message = asked_as_json(&site).await.1["error"]["message"].take();
+    assert_eq!(message, "objective 99 is above 1; write 99% (and 1 more)");
+    assert_eq!(asked_as_json(&site).await.0, 409, "the daemon is stopping");
+}
+
+async fn asked_as_json(site: &Site) -> (u16, Value) {
+    let (status, body) = asked(site, "POST", "/-/reload").await;
+    (status, serde_json::from_str(&body).unwrap())
 }

@@ -283,12 +283,7 @@ fn an_slo_that_comes_back_goes_on_and_the_time_between_is_read() {
     let total: Vec<(i64, f64)> = (1..=200).map(|scrape| (SCRAPE * scrape, scrape as f64)).collect();
     let source = Source::of(&total, &[]);
     let mut books = Books::of(EVENTS);
-    let take_up = |books: &mut Books, plan: Plan, now: i64| {
-        let (changed, _) = books.ledger.adopt(Some(&books.plan), &plan, at(now));
-        books.kept.join(changed);
-        books.plan = plan;
-    };
-    take_up(&mut books, file(&["here", "away"]), 0);
+    books.take_up(file(&["here", "away"]), 0);
     let counted_of_away = |books: &mut Books, now: i64| {
         let book = books.ledger.book_of(&books.plan, books.plan.slos.len() - 1);
         let measured = books.ledger.statement.measured(&book, Span::seconds(now), at(now)).expect("opened");
@@ -296,10 +291,10 @@ fn an_slo_that_comes_back_goes_on_and_the_time_between_is_read() {
     };
     books.answer(3_000, &source.samples(at(2_340), at(3_000)));
     books.read_back(&source, at(1_500), 3_000).live(&source, 3_000, 6_000);
-    take_up(&mut books, file(&["here"]), 6_000);
+    books.take_up(file(&["here"]), 6_000);
     books.live(&source, 6_000, 20_000 / 30 * 30);
     let now = 20_000 / 30 * 30;
-    take_up(&mut books, file(&["here", "away"]), now);
+    books.take_up(file(&["here", "away"]), now);
     books.live(&source, now, now + 3_000);
     let now = now + 3_000;
     let away = books.ledger.book_of(&books.plan, 1).account;

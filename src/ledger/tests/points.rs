@@ -182,9 +182,7 @@ fn a_new_slo_that_asks_what_another_asks_starts_where_that_stands() {
     let of = |name: &str| format!("  - {{ name: {name}, objective: 99%, sli: {{ {BAD} }} }}\n");
     let mut books = Books::of(&format!("service: shop\nslos:\n{}", of("a")));
     books.answer_all(0, 0, vec![]).answer_all(0, 300, vec![side(&[(300, 60.0)]), vec![]]);
-    let plan = planned(&format!("service: shop\nslos:\n{}{}", of("a"), of("b")));
-    books.ledger.adopt(Some(&books.plan), &plan, at(400));
-    books.plan = plan;
+    books.take_up(planned(&format!("service: shop\nslos:\n{}{}", of("a"), of("b"))), 400);
     books.answer_all(0, 600, vec![side(&[(600, 10.0)]), vec![]]);
     assert_eq!((books.counted_of(0), books.counted_of(1)), ((70.0, 0.0), (10.0, 0.0)));
 }

@@ -4,7 +4,7 @@ use crate::budget::{Row, Severity};
 use crate::promql::{Matcher, Op, Selector, names};
 use crate::rules::Terms;
 use crate::rules::alerting::{BURN_ALERT, NO_DATA_ALERT};
-use crate::rules::reading::recorded;
+use crate::rules::reading::Recorded;
 use crate::rules::timing::Timing;
 use crate::rules::unit_tests::invented::{Invented, Role};
 use crate::rules::unit_tests::timeline::{EVENTS, Timeline, Weather};
@@ -187,13 +187,13 @@ impl<'a> Telling<'a> {
         let labels = Labels::new([("alertname", alert), ("alertstate", "firing"), ("severity", severity)]);
         let matchers: Vec<Matcher> =
             labels.iter().map(|(label, value)| Matcher::new(label, Op::Equal, value)).collect();
-        let series = recorded("ALERTS", &self.slo.id).within(&matchers);
+        let series = Recorded::of(&self.slo.id).series("ALERTS").within(&matchers);
         self.expect(at, format!("count({series})"), fires.then(|| ExpectedSample { labels: "{}".into(), value: 1.0 }));
     }
 
     /// What a recorded series is worth; nothing where it is not there.
     fn is_worth(&mut self, at: Span, name: &str, value: Option<f64>) {
-        let series = recorded(name, &self.slo.id).to_string();
+        let series = Recorded::of(&self.slo.id).series(name).to_string();
         self.expect(at, series.clone(), value.map(|value| ExpectedSample { labels: series, value }));
     }
 

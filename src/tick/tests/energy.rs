@@ -67,6 +67,17 @@ fn each_measured_minute_is_judged_once_and_the_others_are_unmeasured() {
 }
 
 #[test]
+fn a_host_over_its_limit_pages_and_the_page_ends_with_the_last_such_minute() {
+    let day = DAY / 60;
+    let watts = |minute: i64| if (1..=20).contains(&(minute - day)) { 120.0 } else { 60.0 };
+    let bills = (0..=day + 60).map(|minute| bill(minute, Some(watts(minute))));
+    let mut world = World::drawing(&POWER.replace("90%", "99%"), bills);
+    world.run(DAY + HOUR);
+    // 14.4 * 1 % of 1 h are 8.64 minutes: the ninth. Of 5 min it is less than one, and then none is left.
+    assert_eq!(world.told(Severity::Page), [(DAY + 9 * 60, "opened"), (DAY + (20 + 5) * 60, "resolved")]);
+}
+
+#[test]
 fn a_minute_that_is_told_twice_or_by_halves_is_not_judged_again() {
     let mut world = World::drawing(POWER, (0..=10).map(|minute| bill(minute, Some(60.0))));
     world.run(600);

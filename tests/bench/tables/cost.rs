@@ -1,6 +1,9 @@
-//! How many samples a Prometheus reads each minute for one availability SLO, as it says itself (`stats=all`).
+//! What a Prometheus reads each minute for one availability SLO, and how long that takes it, as it says itself
+//! (`stats=all`).
 
 use std::collections::HashSet;
+use std::iter::Sum;
+use std::ops::{Add, Mul};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use burnwatch::rules::{Group, Rule, Style, Terms, files};
@@ -9,7 +12,7 @@ use burnwatch::units::Span;
 
 use crate::peers;
 use crate::stand::Prometheus;
-use crate::stand::past::{Constant, Past, SCRAPE, scenarios};
+use crate::stand::past::{Constant, SCRAPE};
 
 const TOTAL: &str = "http_requests_total";
 const BAD: &str = "http_requests_total{code=\"500\"}";
@@ -27,14 +30,48 @@ const EXPORTED: [&str; 4] = [
     "burnwatch_tick_last_timestamp_seconds",
 ];
 
+const DAY: i64 = 86_400;
 /// A little more than the longest window.
-const REMEMBERED: i64 = 31 * 86_400;
+const REMEMBERED: i64 = 31 * DAY;
+/// Of more series only five days are remembered, or the table would take an hour: all windows but the one of 30 days
+/// are shorter, and five days of that are read instead, six times.
+const MOST_FOR_A_MONTH: usize = 100;
+const SHORT: i64 = 5 * DAY;
+/// The time of an evaluation is the shortest of so many.
+const EVALUATIONS: usize = 3;
 
-/// At most this share of what another reads; asked for from so many series on.
+/// What one evaluation takes, or all those of a minute.
+#[derive(Debug, Clone, Copy, Default)]
+struct Effort {
+    samples: f64,
+    seconds: f64,
+}
+
+impl Add for Effort {
+    type Output = Effort;
+    fn add(self, other: Effort) -> Effort {
+        Effort { samples: self.samples + other.samples, seconds: self.seconds + other.seconds }
+    }
+}
+
+impl Mul<f64> for Effort {
+    type Output = Effort;
+    fn mul(self, times: f64) -> Effort {
+        Effort { samples: self.samples * times, seconds: self.seconds * times }
+    }
+}
+
+impl Sum for Effort {
+    fn sum<I: Iterator<Item = Effort>>(efforts: I) -> Effort {
+        efforts.fold(Effort::default(), Add::add)
+    }
+}
+
+/// At most this share of the samples that another reads.
 struct Goal {
     what: &'static str,
-    cost: fn(&Costs) -> f64,
-    than: fn(&Costs) -> f64,
+    cost: fn(&Costs) -> Effort,
+    than: fn(&Costs) -> Effort,
     times: f64,
 }
 
@@ -45,61 +82,61 @@ const GOALS: [Goal; 4] = [
     Goal { what: "exporter, of Sloth", cost: |costs| costs.exporter, than: |costs| costs.sloth, times: 1_000.0 },
 ];
 /// The goals are for an SLO of so many series.
-const GOAL_SERIES: u64 = 100;
+const GOAL_SERIES: usize = 100;
 
-/// Samples per minute.
+/// Per minute.
 struct Costs {
-    series: u64,
-    daemon: f64,
-    exporter: f64,
-    standalone: f64,
-    sloth: f64,
-    pyrra: f64,
+    series: usize,
+    daemon: Effort,
+    exporter: Effort,
+    standalone: Effort,
+    sloth: Effort,
+    pyrra: Effort,
 }
 
 /// Whether every goal is met.
 pub fn print() -> bool {
+    let costs = [10, GOAL_SERIES, 1_000].map(costs);
     println!("Samples read per minute for one SLO of 99.9 % over 30 d, scrapes every {SCRAPE} s\n");
+    print_table(&costs, |effort| effort.samples, 0);
+    println!("Engine time per minute for the same, in ms\n");
+    print_table(&costs, |effort| 1_000.0 * effort.seconds, 2);
+    let of_goal = costs.iter().filter(|costs| costs.series == GOAL_SERIES);
+    let is_met = of_goal.flat_map(|costs| GOALS.iter().map(|goal| goal.is_met(costs))).fold(true, |all, met| all & met);
+    println!();
+    is_met
+}
+
+/// One figure of each effort, to so many decimals.
+fn print_table(costs: &[Costs], figure: fn(Effort) -> f64, decimals: usize) {
     println!("| series | burnwatch run | exporter rules | standalone rules | Sloth | Pyrra |");
     println!("|---:|---:|---:|---:|---:|---:|");
-    let costs = [5, 25].map(|services| {
-        let costs = costs(services);
-        println!("{costs}");
-        costs
-    });
+    for Costs { series, daemon, exporter, standalone, sloth, pyrra } in costs {
+        let [own, exporter, standalone, sloth, pyrra] =
+            [daemon, exporter, standalone, sloth, pyrra].map(|it| figure(*it));
+        let times = |cost: f64| format!("{cost:.decimals$} ({:.0} times)", cost / own);
+        let (sloth, pyrra) = (times(sloth), times(pyrra));
+        println!(
+            "| {series} | {own:.decimals$} | {exporter:.decimals$} | {standalone:.decimals$} | {sloth} | {pyrra} |"
+        );
+    }
     println!();
-    let of_goal = costs.iter().filter(|costs| costs.series == GOAL_SERIES);
-    of_goal.flat_map(|costs| GOALS.iter().map(|goal| goal.is_met(costs))).fold(true, |all, met| all & met)
 }
 
 impl Goal {
     fn is_met(&self, costs: &Costs) -> bool {
-        let times = (self.than)(costs) / (self.cost)(costs);
+        let times = (self.than)(costs).samples / (self.cost)(costs).samples;
         let is_met = times >= self.times;
         let word = if is_met { "met" } else { "missed" };
-        println!("{}: 1/{times:.0}, at most 1/{} ({word})", self.what, self.times);
+        println!("{}: 1/{times:.0} of the samples, at most 1/{} ({word})", self.what, self.times);
         is_met
     }
 }
 
-impl std::fmt::Display for Costs {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        let times = |cost: f64| format!("{cost:.0} ({:.0} times)", cost / self.daemon);
-        let Costs { series, daemon, exporter, standalone, sloth, pyrra } = self;
-        write!(
-            f,
-            "| {series} | {daemon:.0} | {exporter:.0} | {standalone:.0} | {} | {} |",
-            times(*sloth),
-            times(*pyrra)
-        )
-    }
-}
-
-/// Each service has two instances with a series of answers and one of errors.
-fn costs(services: u64) -> Costs {
+/// Each instance has a series of answers and one of errors. What they counted does not matter: all samples are read.
+fn costs(series: usize) -> Costs {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-    let pasts: Vec<Past> = (0..services).map(|seed| scenarios(seed, now).remove(0)).collect();
-    let at = pasts[0].scrapes().last().unwrap().at;
+    let at = now - now % SCRAPE;
     let [standalone, exporter] = [Style::Standalone, Style::Exporter].map(groups);
 
     let recorded = standalone.iter().flat_map(|group| {
@@ -111,22 +148,37 @@ fn costs(services: u64) -> Costs {
         series.collect::<Vec<_>>()
     });
     let exported = EXPORTED.map(|series| (series.replace("SLO", SLO), SCRAPE));
+    let by_sloth = (peers::SLOTH_RATIOS.to_string(), 60);
     // Not at the moments at which it is asked, as on a server whose groups have their own times.
     let constant = |(series, every)| Constant { series, every, from: at - REMEMBERED - 1, to: at };
-    let constants: Vec<Constant> = recorded.chain(exported).map(constant).collect();
-    let prometheus = Prometheus::holding(&pasts, &constants);
+    let days = if series > MOST_FOR_A_MONTH { SHORT } else { REMEMBERED };
+    let raw = (0..series).map(|number| {
+        let code = if number % 2 == 0 { "200" } else { "500" };
+        let series = format!("{TOTAL}{{job=\"shop\",instance=\"10.0.0.{}:8080\",code=\"{code}\"}}", number / 2);
+        Constant { from: at - days, to: at + 1, ..constant((series, SCRAPE)) }
+    });
+    let constants: Vec<Constant> = raw.chain(recorded.chain(exported).chain([by_sloth]).map(constant)).collect();
+    let prometheus = Prometheus::holding(&[], &constants);
 
-    let read = |expression: &str| samples_read(&prometheus, expression, at);
+    let read = |expression: &str| match days {
+        REMEMBERED => effort(&prometheus, expression, at),
+        // Only raw samples lack a month.
+        _ if expression.contains(&format!("{TOTAL}[30d]")) => {
+            effort(&prometheus, &expression.replace("[30d]", "[5d]"), at) * 6.0
+        }
+        _ => effort(&prometheus, expression, at),
+    };
     let theirs =
-        |rules: Vec<peers::Rule>| rules.iter().map(|rule| rule.per_minute * read(&rule.expression)).sum::<f64>();
-    let ours =
-        |groups: &[Group]| groups.iter().map(|group| 60.0 / seconds(group) as f64 * all(group, &read)).sum::<f64>();
+        |rules: Vec<peers::Rule>| rules.iter().map(|rule| read(&rule.expression) * rule.per_minute).sum::<Effort>();
+    let ours = |groups: &[Group]| {
+        groups.iter().map(|group| all(group, &read) * (60.0 / seconds(group) as f64)).sum::<Effort>()
+    };
     Costs {
-        series: services * 4,
-        daemon: TICKS * read(DAEMON_ASKS),
+        series,
+        daemon: read(DAEMON_ASKS) * TICKS,
         exporter: ours(&exporter),
         standalone: ours(&standalone),
-        sloth: theirs(peers::sloth(BAD, TOTAL)) + peers::SLOTH_MONTH_SAMPLES,
+        sloth: theirs(peers::sloth(BAD, TOTAL)),
         pyrra: theirs(peers::pyrra(BAD, TOTAL)),
     }
 }
@@ -149,16 +201,21 @@ fn seconds(group: &Group) -> i64 {
     group.interval.parse::<Span>().unwrap().as_seconds() as i64
 }
 
-/// The samples of one evaluation of all rules, alerts too.
-fn all(group: &Group, read: &impl Fn(&str) -> f64) -> f64 {
+/// One evaluation of all rules, alerts too.
+fn all(group: &Group, read: &impl Fn(&str) -> Effort) -> Effort {
     let expressions = group.rules.iter().map(|rule| match rule {
         Rule::Recording { expr, .. } | Rule::Alerting { expr, .. } => expr,
     });
     expressions.map(|expr| read(expr)).sum()
 }
 
-/// How many samples it reads to evaluate an expression at a moment.
-fn samples_read(prometheus: &Prometheus, expression: &str, at: i64) -> f64 {
-    let data = prometheus.data(expression, &format!("&time={at}&stats=all"));
-    data["stats"]["samples"]["totalQueryableSamples"].as_f64().unwrap()
+/// What it takes to evaluate an expression at a moment.
+fn effort(prometheus: &Prometheus, expression: &str, at: i64) -> Effort {
+    let evaluated = || {
+        let stats = prometheus.data(expression, &format!("&time={at}&stats=all"))["stats"].take();
+        let samples = stats["samples"]["totalQueryableSamples"].as_f64().unwrap();
+        Effort { samples, seconds: stats["timings"]["evalTotalTime"].as_f64().unwrap() }
+    };
+    let all = std::iter::repeat_with(evaluated).take(EVALUATIONS);
+    all.min_by(|one, other| one.seconds.total_cmp(&other.seconds)).unwrap()
 }

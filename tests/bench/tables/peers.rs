@@ -12,20 +12,22 @@ fn every(seconds: f64, expression: String) -> Rule {
     Rule { expression, per_minute: 60.0 / seconds }
 }
 
-/// Sloth 0.16: a ratio of rates over each alert window, each minute, and the mean of the 5-minute ratios over 30 days.
+/// What Sloth records of the 5-minute ratios.
+pub const SLOTH_RATIOS: &str = "slo:sli_error:ratio_rate5m{sloth_id=\"shop-availability\"}";
+
+/// Sloth 0.16: a ratio of rates over each alert window, and the mean of the recorded 5-minute ratios over 30 days, each
+/// minute.
 pub fn sloth(bad: &str, total: &str) -> Vec<Rule> {
     let ratio = |window: &str| format!("sum(rate({bad}[{window}])) / sum(rate({total}[{window}]))");
     let windows = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];
-    windows.into_iter().map(|window| every(60.0, ratio(window))).collect()
+    let month = format!("sum_over_time({SLOTH_RATIOS}[30d]) / count_over_time({SLOTH_RATIOS}[30d])");
+    windows.into_iter().map(ratio).chain([month]).map(|ratio| every(60.0, ratio)).collect()
 }
 
 /// Of the error ratio over 30 days Sloth makes the mean of what it recorded each minute: the same as this subquery.
 pub fn sloth_month(bad: &str, total: &str) -> String {
     format!("avg_over_time((sum(rate({bad}[5m])) / sum(rate({total}[5m])))[30d:1m])")
 }
-
-/// Samples of its own that Sloth's 30-day rule reads at each evaluation: a month of minutes, in sum and in count.
-pub const SLOTH_MONTH_SAMPLES: f64 = 2.0 * 30.0 * 24.0 * 60.0;
 
 /// Pyrra 0.10: ratios of rates over each alert window every 30 s, and the increase over 30 days every 150 s.
 pub fn pyrra(bad: &str, total: &str) -> Vec<Rule> {

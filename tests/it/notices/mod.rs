@@ -34,7 +34,7 @@ const SOON: Duration = Duration::from_secs(90);
 const OUTAGE: Requests = Requests { total: 2, failed: 2, slow: 0 };
 
 /// A service, and a daemon that scrapes it every second with these channels, not started yet.
-fn shop(notify: &str) -> (Service, Daemon) {
+pub fn shop(notify: &str) -> (Service, Daemon) {
     let service = Service::start();
     service.serve(Requests { total: 500, failed: 0, slow: 40 });
     let daemon = scraping(&service, notify);
@@ -51,7 +51,7 @@ fn scraping(service: &Service, notify: &str) -> Daemon {
 
 /// Started, and it has its baseline of the service.
 #[track_caller]
-fn start(daemon: &mut Daemon) {
+pub fn start(daemon: &mut Daemon) {
     daemon.start();
     let state = || daemon.slo("shop", "availability")["state"].clone();
     eventually("the SLO is measured", SOON, state, |state| *state != "no_data");
@@ -59,14 +59,14 @@ fn start(daemon: &mut Daemon) {
 
 /// Spends the whole budget between two scrapes. The series of errors is there before: one that is born with so many is
 /// not believed.
-fn fail_at_once(service: &Service) {
+pub fn fail_at_once(service: &Service) {
     service.serve(Requests { total: 1_000_000, failed: 1, slow: 0 });
     service.wait_scraped();
     service.serve(Requests { total: 100_000_000, failed: 100_000_000, slow: 0 });
 }
 
 /// What the daemon says of its deliveries to a channel.
-fn deliveries(daemon: &Daemon, channel: &str) -> Vec<Value> {
+pub fn deliveries(daemon: &Daemon, channel: &str) -> Vec<Value> {
     let all = daemon.get("/api/v1/notifications")["notifications"].as_array().unwrap().clone();
     all.into_iter().filter(|delivery| delivery["channel"] == channel).collect()
 }

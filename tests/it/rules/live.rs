@@ -28,6 +28,9 @@ slos:
 "#;
 const NAMES: [&str; 3] = ["availability", "latency", "orders"];
 
+/// A phase of the traffic is as long as the rhythm of the sums, in scrapes: `rate` guesses what happened at the edge of its
+/// window from what happened within, and so there is one such edge in each phase.
+const PHASE: usize = 15;
 const CALM: Requests = Requests { total: 3, failed: 0, slow: 1 };
 const ERRORS: Requests = Requests { total: 3, failed: 1, slow: 2 };
 
@@ -53,9 +56,9 @@ fn the_rules_of_a_daemon_and_its_ledger_agree_live() {
 
     for (requests, orders) in [(CALM, [0.1, 0.1, 9.0]), (ERRORS, [0.1, 9.0, 9.0]), (CALM, [0.1, 0.1, 0.1])] {
         service.flow(requests);
-        for _ in 0..5 {
-            kitchen.take_orders(&orders.repeat(20));
-            (0..2).for_each(|_| service.wait_scraped());
+        for _ in 0..PHASE {
+            kitchen.take_orders(&orders.repeat(10));
+            service.wait_scraped();
         }
     }
     service.pause();

@@ -68,6 +68,19 @@ fn the_committed_rules_and_dashboards_are_what_is_generated() {
 }
 
 #[test]
+fn generated_dashboards_ask_the_data_source_that_is_configured() {
+    let directory = tempfile::tempdir().unwrap();
+    let sources = |expected: &str| {
+        let (code, dashboards, said) = generate(directory.path(), &["dashboards", "--out", "-"]);
+        assert_eq!(code, 0, "{said}");
+        dashboards.contains(&format!("\"value\": \"{expected}\""))
+    };
+    assert!(sources("Prometheus"));
+    fs::write(directory.path().join("burnwatch.yaml"), "dashboards: { dir: d, datasource: Mimir }\n").unwrap();
+    assert!(sources("Mimir") && !sources("Prometheus"));
+}
+
+#[test]
 fn promtool_takes_the_rules_of_slos_and_their_tests_pass() {
     let (rules, tests) = rules_and_tests(&Path::new(ROOT).join("rules"));
     assert_eq!((rules.len(), tests.len()), (4, 6));

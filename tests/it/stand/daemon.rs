@@ -74,6 +74,12 @@ impl Daemon {
         self.environment = clock.environment();
     }
 
+    /// From its next start on it has a supervisor, which listens at `socket` and wants to hear of it `within` that.
+    pub fn live_under(&mut self, socket: &Path, within: Duration) {
+        let within = ("WATCHDOG_USEC", within.as_micros().to_string());
+        self.environment.extend([("NOTIFY_SOCKET", socket.display().to_string()), within]);
+    }
+
     /// Adds lines to its configuration.
     pub fn configure(&self, lines: &str) {
         let path = self.dir.path().join("burnwatch.yaml");
@@ -128,6 +134,20 @@ impl Daemon {
         fs::write(self.dir.path().join("slos/shop.yaml"), slos).unwrap();
     }
 
+    /// Has it read its files again; the status and what it says of them.
+    #[track_caller]
+    pub fn reload(&self) -> (u16, Value) {
+        let (status, body) = http::post(self.port, "/-/reload", "").unwrap();
+        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
+    /// One of its own series, by its name and labels as they are written; `None` where there is none.
+    #[track_caller]
+    pub fn series(&self, name: &str) -> Option<f64> {
+        let metrics = self.text("/metrics");
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// Ends it as `kill -9` does.
     pub fn kill(&mut self) {
         self.process = None;
@@ -160,6 +180,18 @@ impl Daemon {
     /// Everything it has said on stdout and stderr.
     pub fn output(&self) -> String {
         fs::read_to_string(self.dir.path().join("output")).unwrap()
+    }
+
+    /// Every line that it has logged, each a JSON object with no other inside.
+    #[track_caller]
+    pub fn log(&self) -> Vec<Value> {
+        let is_flat = |line: &Value| {
+            line.as_object().is_some_and(|fields| fields.values().all(|value| !value.is_object() && !value.is_array()))
+        };
+        let line = |text: &str| {
+            serde_json::from_str(text).ok().filter(is_flat).unwrap_or_else(|| panic!("no flat JSON object: {text}"))
+        };
+        self.output().lines().map(line).collect()
     }
 
     /// Whether it answers at all.

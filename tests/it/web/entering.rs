@@ -106,9 +106,13 @@ fn only_who_has_the_password_and_a_certificate_that_holds_comes_in() {
         said.push(output);
     }
     let log = daemon.output();
-    for expected in
-        ["a wrong password", "\"user\":\"ann\"", "\"client\":\"127.0.0.1\"", "no certificates", "certificate expired"]
-    {
+    for expected in [
+        "\"a wrong password\",\"request_id\":",
+        "\"user\":\"ann\"",
+        "\"client\":\"127.0.0.1\"",
+        "no certificates",
+        "certificate expired",
+    ] {
         assert!(log.contains(expected), "{expected} is not in {log}");
     }
     said.push(log);

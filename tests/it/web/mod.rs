@@ -31,7 +31,7 @@ fn daemon(service: &Service, slos: &str) -> Daemon {
 }
 
 /// What comes back for these bytes until the connection ends, as far as it is text.
-fn exchanged(port: u16, bytes: &[u8]) -> String {
+pub fn exchanged(port: u16, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
     // It may refuse what is too large before it was sent whole.
