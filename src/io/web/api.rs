@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 
 use crate::io::web::Site;
 use crate::io::web::openapi::{Limited, NoSlo, Parametrized};
 use crate::io::web::parameters::{Named, Parameters};
 use crate::io::web::refusal::Refusal;
-use crate::report::{self, json};
+use crate::report::{self, Wanted, json};
 
 /// Every SLO, by service and name.
 #[utoipa::path(get, path = "/api/v1/slos", tag = "slos",
@@ -24,9 +25,13 @@ use crate::report::{self, json};
             pattern = "^[^/]+/.+$", example = "checkout/availability"),
     ),
     responses((status = 200, body = json::Slos), Parametrized, Limited))]
-pub async fn slos(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Slos>, Refusal> {
+pub async fn slos(State(site): State<Site>, parameters: Parameters) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
-    Ok(Json(report::slos(&site.snapshot(), &wanted)))
+    let snapshot = site.snapshot();
+    Ok(match wanted == Wanted::default() {
+        true => site.memos.slos.answer(&snapshot, |snapshot| report::slos(snapshot, &wanted)),
+        false => Json(report::slos(&snapshot, &wanted)).into_response(),
+    })
 }
 
 /// How one SLO stands.
@@ -69,17 +74,17 @@ pub async fn history(
 /// Every open alert.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "slos",
     responses((status = 200, body = json::Alerts), Parametrized, Limited))]
-pub async fn alerts(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Alerts>, Refusal> {
+pub async fn alerts(State(site): State<Site>, parameters: Parameters) -> Result<Response, Refusal> {
     parameters.none()?;
-    Ok(Json(report::alerts(&site.snapshot())))
+    Ok(site.memos.alerts.answer(&site.snapshot(), report::alerts))
 }
 
 /// Everything that is wrong.
 #[utoipa::path(get, path = "/api/v1/problems", tag = "slos",
     responses((status = 200, body = json::Problems), Parametrized, Limited))]
-pub async fn problems(State(site): State<Site>, parameters: Parameters) -> Result<Json<json::Problems>, Refusal> {
+pub async fn problems(State(site): State<Site>, parameters: Parameters) -> Result<Response, Refusal> {
     parameters.none()?;
-    Ok(Json(report::problems(&site.snapshot())))
+    Ok(site.memos.problems.answer(&site.snapshot(), report::problems))
 }
 
 /// All notices that are on their way, and the last that are done; oldest first.

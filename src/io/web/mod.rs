@@ -17,6 +17,7 @@ mod health;
 mod reload;
 mod low_power;
 mod metrics;
+mod memo;
 mod process;
 mod api;
 mod openapi;
@@ -33,6 +34,7 @@ use prometheus::Registry;
 use tokio::sync::mpsc;
 
 use crate::energy::Wish;
+use crate::io::web::memo::Memo;
 use crate::io::web::metrics::Requests;
 use crate::io::web::request_id::RequestIds;
 use crate::outbox::Record;
@@ -86,6 +88,7 @@ pub struct Site {
     published: Arc<ArcSwap<Snapshot>>,
     deliveries: Arc<Mutex<Record>>,
     energy: Arc<ArcSwap<Energy>>,
+    memos: Arc<Memos>,
     registry: Registry,
     requests: Requests,
     request_ids: Arc<RequestIds>,
@@ -95,17 +98,26 @@ pub struct Site {
     stopping: Arc<AtomicBool>,
 }
 
+/// The answers whose length grows with the number of SLOs.
+#[derive(Default)]
+struct Memos {
+    slos: Memo,
+    alerts: Memo,
+    problems: Memo,
+}
+
 impl Site {
     /// An error only where `registry` holds one of this module's metrics already.
     pub fn new(config: &Config, gate: Arc<Gate>, told: Told, registry: Registry) -> Result<Site, prometheus::Error> {
         let requests = Requests::build(&registry)?;
         let Told { snapshot: published, deliveries, energy, wishes, reloads } = told;
         let access = Arc::new(ArcSwap::from_pointee(Access::new(config, gate)));
-        let stopping = Arc::default();
+        let (memos, stopping) = (Arc::default(), Arc::default());
         Ok(Site {
             published,
             deliveries,
             energy,
+            memos,
             registry,
             requests,
             request_ids: RequestIds::begin(),
