@@ -3,6 +3,19 @@
 
 use crate::ledger::tests::{Books, EVENTS, LATENCY, UP, at, planned, series};
 
+const ONE_JOB: &str = "
+service: shop
+slos:
+  - { name: one, objective: 99%, sli: { bad: 'http_total{job=\"shop\",code=\"500\"}', total: 'http_total{job=\"shop\"}' } }
+";
+
+/// The same, and an SLO of all jobs, whose query is wider.
+fn beside_all(narrow: &str) -> String {
+    format!(
+        "{narrow}  - {{ name: all, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: http_total }} }}\n"
+    )
+}
+
 #[test]
 fn what_was_counted_for_a_narrower_query_proves_no_newborn_of_a_wider_one() {
     let narrow = "
@@ -44,39 +57,23 @@ fn a_new_slo_beside_others_changes_no_numbers_but_its_own() {
 
 #[test]
 fn a_narrow_query_that_takes_over_from_a_wide_one_knows_a_newborn_as_that_one_would_have() {
-    let narrow = "
-service: shop
-slos:
-  - { name: one, objective: 99%, sli: { bad: 'http_total{job=\"shop\",code=\"500\"}', total: 'http_total{job=\"shop\"}' } }
-";
-    let wide = format!(
-        "{narrow}  - {{ name: all, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: http_total }} }}\n"
-    );
-    let mut books = Books::of(&wide);
+    let mut books = Books::of(&beside_all(ONE_JOB));
     books.answer(30, &[series("code=200", &[(30, 100.0)])]);
-    books.take_up(planned(narrow), 80);
+    books.take_up(planned(ONE_JOB), 80);
     books.answer(90, &[series("code=200", &[(30, 100.0), (60, 110.0), (90, 120.0)]), series("code=500", &[(60, 7.0)])]);
     assert_eq!(books.counted(), (27.0, 7.0), "it was born before the plans changed, and after the last answer");
 }
 
 #[test]
 fn a_wider_query_takes_over_where_the_narrow_one_stood() {
-    let narrow = "
-service: shop
-slos:
-  - { name: one, objective: 99%, sli: { bad: 'http_total{job=\"shop\",code=\"500\"}', total: 'http_total{job=\"shop\"}' } }
-";
-    let wide = format!(
-        "{narrow}  - {{ name: all, objective: 99%, sli: {{ bad: 'http_total{{code=\"500\"}}', total: http_total }} }}\n"
-    );
-    let mut books = Books::of(narrow);
+    let mut books = Books::of(ONE_JOB);
     books.answer(30, &[series("code=200", &[(30, 100.0)])]);
-    books.take_up(planned(&wide), 40);
+    books.take_up(planned(&beside_all(ONE_JOB)), 40);
     books.answer(60, &[series("code=200", &[(30, 100.0), (60, 130.0)]), series("job=other", &[(10, 5.0), (40, 9.0)])]);
     assert_eq!(books.counted_of(0), (30.0, 0.0), "what came between the plans is not lost");
     assert_eq!(books.counted_of(1), (34.0, 0.0), "and what was there before the new SLO is not its own");
     // And back: the narrow one goes on from the wide one.
-    books.take_up(planned(narrow), 70);
+    books.take_up(planned(ONE_JOB), 70);
     books.answer(90, &[series("code=200", &[(60, 130.0), (90, 140.0)])]);
     assert_eq!(books.counted_of(0), (40.0, 0.0));
 }
