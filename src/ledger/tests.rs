@@ -426,6 +426,14 @@ slos:
 }
 
 #[test]
+fn a_small_fall_before_counting_starts_is_none_either() {
+    let mut books = Books::of(EVENTS);
+    books.answer(30, &[series("code=200", &[(15, 100.0), (30, 95.0)])]);
+    books.answer(60, &[series("code=200", &[(30, 95.0), (45, 101.0)])]);
+    assert_eq!(books.counted(), (1.0, 0.0));
+}
+
+#[test]
 fn a_restart_goes_on_where_it_was() {
     let mut books = Books::of(EVENTS);
     books.answer(30, &[series("code=200", &[(30, 100.0)])]);

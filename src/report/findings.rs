@@ -157,7 +157,7 @@ mod tests {
                 "    objective: 99.9",
             )),
             Problem::error("unreadable_file", "line 3 is not UTF-8", "").at(&Place::of_file("c.yaml")),
-            Problem::warning("empty", "selects\nnothing", "").about(&SloId::new("checkout", "latency")),
+            Problem::warning("empty", "selects nothing", "").about(&SloId::new("checkout", "latency")),
             Problem::note("row", "no page above 14.4", ""),
         ];
         Findings { files: 1, slos: 12, problems, costs: None }
@@ -170,8 +170,7 @@ a,b.yaml:7:16: error: objective 99.9 is above 1; write 99.9% or 0.999
     objective: 99.9
                ^
 c.yaml: error: line 3 is not UTF-8
-checkout/latency: warning: selects
-nothing
+checkout/latency: warning: selects nothing
 note: no page above 14.4
 ";
         assert_eq!(findings().text(), expected);
@@ -182,10 +181,11 @@ note: no page above 14.4
         let expected = "\
 ::error file=a%2Cb.yaml,line=7,col=16::objective 99.9 is above 1; write 99.9%25 or 0.999
 ::error file=c.yaml::line 3 is not UTF-8
-::warning::selects%0Anothing
+::warning::selects nothing
 ::notice::no page above 14.4
 ";
         assert_eq!(findings().github(), expected);
+        assert_eq!(property("a:b\nc.yaml"), "a%3Ab%0Ac.yaml");
     }
 
     #[test]
