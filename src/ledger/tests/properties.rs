@@ -16,8 +16,8 @@ const SCRAPE: i64 = 15;
 
 /// SLOs of every kind that is read sample by sample, narrow and wide ones of the same metric among them.
 const SLOS: [&str; 7] = [
-    "sli: { bad: 'http_total{code=~\"5..\"}', total: http_total }",
-    "sli: { bad: 'http_total{path=\"/a\",code=~\"5..\"}', total: 'http_total{path=\"/a\"}' }",
+    "sli: { bad: 'http_total{code=~\"500|503\"}', total: http_total }",
+    "sli: { bad: 'http_total{path=\"/a\",code=~\"500|503\"}', total: 'http_total{path=\"/a\"}' }",
     "sli: { good: 'http_total{path=\"/b\",code=\"200\"}', total: 'http_total{path=\"/b\"}' }",
     "sli: { good: 'http_total{instance=\"b\",code!=\"500\"}', bad: 'http_total{instance=\"b\",code=\"500\"}' }",
     "sli: { histogram: http_seconds, under: 200ms }",
