@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use reqwest::header::WWW_AUTHENTICATE;
 use tempfile::TempDir;
@@ -75,7 +77,8 @@ fn status(daemon: &Daemon, authority: &Authority, password: &str, name: Option<&
 fn assert_secrets_kept(authority: &Authority, texts: &[String]) {
     let keys = ["server.key", "ours.key"].map(|name| fs::read_to_string(authority.path(name)).unwrap_or_default());
     let lines = keys.iter().filter_map(|key| key.lines().nth(1).map(String::from));
-    for secret in lines.chain([PASSWORD.into(), WRONG.into(), "$2b$".into()]) {
+    let sent = [PASSWORD, WRONG].map(|password| STANDARD.encode(format!("ann:{password}")));
+    for secret in lines.chain([PASSWORD.into(), WRONG.into(), "$2b$".into()]).chain(sent) {
         assert!(texts.iter().all(|text| !text.contains(&secret)), "{secret} in {texts:?}");
     }
 }

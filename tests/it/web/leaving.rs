@@ -100,6 +100,10 @@ async fn a_stop_under_load_cuts_nobody_off_who_was_heard() {
         sleep(PAUSE);
         answer(&mut BufReader::new(slow))
     });
+    // And one who never reads on is not waited for.
+    let mut deaf = narrow(port).await;
+    deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    deaf.read_exact(&mut [0]).unwrap();
     let status = daemon.stop();
     assert!(status.success(), "{status}: {}", daemon.output());
     reading.join().unwrap().unwrap_or_else(|error| panic!("the answer was cut: {error}\n{}", daemon.output()));
