@@ -83,6 +83,13 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // With its first process all others of it end; with the one that booted it they do not. Fails only when it has ended.
+        let _ = Command::new("kill").args(["-KILL", &self.leader.to_string()]).status();
+    }
+}
+
 fn entered(leader: u32, script: &str) -> Output {
     let target = leader.to_string();
     let mut shell = Command::new("nsenter");
