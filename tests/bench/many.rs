@@ -1,6 +1,7 @@
 //! Many SLOs, each of ten series of its own: as they are declared, the ledger that they have after a while, and what a
 //! source says of them at each tick.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use burnwatch::units::{Labels, Span, Timestamp};
 pub const SERIES: usize = 10;
 /// As long as a ledger is kept where nobody says how long.
 pub const KEPT: Span = Span::days(400);
+/// SLOs that a file holds.
+const FILE: usize = 1_000;
 /// What a series gains in a second.
 const PACE: i64 = 10;
 
@@ -27,19 +30,27 @@ pub fn series(slo: usize) -> impl Iterator<Item = Vec<(&'static str, String)>> {
     })
 }
 
-/// An SLO file.
+/// An SLO file of so many.
 pub fn text(count: usize) -> String {
+    text_of(0..count)
+}
+
+fn text_of(slos: Range<usize>) -> String {
     let slo = |slo| {
         let sli = format!("{{ bad: 'requests_{slo}_total{{code=\"500\"}}', total: requests_{slo}_total }}");
         format!("  - {{ name: s{slo}, objective: 99.9%, sli: {sli} }}\n")
     };
-    format!("service: many\nslos:\n{}", (0..count).map(slo).collect::<String>())
+    format!("service: many\nslos:\n{}", slos.map(slo).collect::<String>())
 }
 
+/// As many files as it takes, for one is at most 1 MiB long.
 pub fn declared(count: usize) -> Vec<Slo> {
-    let (slos, problems) = slos::read("many.yaml", &text(count));
-    assert_eq!(problems, []);
-    slos
+    let read = |from: usize| {
+        let (slos, problems) = slos::read("many.yaml", &text_of(from..count.min(from + FILE)));
+        assert_eq!(problems, []);
+        slos
+    };
+    (0..count).step_by(FILE).flat_map(read).collect()
 }
 
 pub fn planned(count: usize) -> Plan {
