@@ -7,8 +7,8 @@ use crate::promql::{Expression, Matcher, Op, Selector, names};
 use crate::slos::{Counted, Sli, Slo};
 use crate::units::Span;
 
-/// The hours that are asked for.
-const EVERY: Span = Span::hours(1);
+/// What is estimated at once: what came when within it, nobody knows.
+pub const ESTIMATED_SPAN: Span = Span::hours(1);
 
 /// The same SLO counted from rates over whole hours; `None` where samples are all there is, or all that is read anyway.
 pub fn estimated(slo: &Slo, facts: &Facts) -> Option<Slo> {
@@ -32,7 +32,7 @@ pub fn estimated(slo: &Slo, facts: &Facts) -> Option<Slo> {
         }
         Sli::Expressions { .. } | Sli::Up { .. } | Sli::Value { .. } | Sli::Own { .. } => return None,
     };
-    Some(Slo { sli: Sli::Expressions { of, every: EVERY }, ..slo.clone() })
+    Some(Slo { sli: Sli::Expressions { of, every: ESTIMATED_SPAN }, ..slo.clone() })
 }
 
 fn increase(selector: &Selector) -> Option<Expression> {

@@ -15,7 +15,7 @@ mod surprises;
 
 pub use alert_rows::dropped_rows;
 pub use distribution::{Distribution, Reader};
-pub use estimates::estimated;
+pub use estimates::{ESTIMATED_SPAN, estimated};
 pub use holdings::{Cost, Costs, Holdings, costs, selectors};
 pub use metering::{Metered, MeteredService, Metering};
 pub use planning::{Facts, Pace, Plan, Planned, buckets, histogram, plan};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ledger::{Density, History, Lack, Piece, Stretch, density};
-use crate::plan::{Facts, Pace, Plan, Question, Reading, estimated, plan};
+use crate::plan::{ESTIMATED_SPAN, Facts, Pace, Plan, Question, Reading, estimated, plan};
 use crate::slos::Slo;
 use crate::tick::Gap;
 use crate::units::{Problem, Span, Timestamp};
@@ -108,7 +108,10 @@ impl Task {
             Lack { slo, part: Piece { from, to: gap.to } }
         };
         let lacks: Vec<Lack> = self.gaps.iter().enumerate().filter(|(_, gap)| lacking(gap)).map(lack).collect();
-        let stretches = piece.stretches(self.plan(job), &self.density, &lacks, history, now);
+        // A row within an hour of which only the whole is known would have none of it.
+        let every = if job.is_estimated { ESTIMATED_SPAN } else { self.density.every };
+        let density = Density { every, ..self.density };
+        let stretches = piece.stretches(self.plan(job), &density, &lacks, history, now);
         let mut read = Vec::new();
         for (lack, stretch) in lacks.iter().zip(stretches) {
             let gap = &mut self.gaps[lack.slo];

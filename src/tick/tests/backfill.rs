@@ -129,6 +129,8 @@ fn more_samples_than_can_be_read_are_estimated_by_the_hour() {
     let job = task.job().expect("unfinished");
     let estimates = task.read(&job, &[History { answers: vec![vec![], vec![]], ..History::default() }], at(NOW));
     assert!(estimates[0].1.is_estimated);
+    let mut ends = estimates[0].1.steps.iter().map(|step| step.at);
+    assert!(ends.all(|at| at == at.on_grid(Span::hours(1))), "a window that begins within an hour begins with that");
     // For two of them, twice as many.
     let mut two = only(&[(EVENTS, 0), (EVENTS, 0)], &facts);
     (0..6).for_each(|_| assert!(asked(&two) == ["x"] && read(&mut two).is_some()));
