@@ -52,7 +52,8 @@ fn two_thousand_slow_connections_stop_neither_ticks_nor_probes() {
     let (before, since) = (ticks(&daemon), Instant::now());
     let mut asked = 0;
     while since.elapsed().as_secs_f64() < INSTANTS {
-        assert_eq!(daemon.answer("/health/live").0, 200);
+        let (status, said) = daemon.answer("/health/live");
+        assert_eq!(status, 200, "{said}\n{}", daemon.output());
         asked += 1;
         sleep(PAUSE);
     }
