@@ -55,12 +55,8 @@ struct World {
 }
 
 impl World {
-    fn below(&mut self, end: usize) -> usize {
-        (self.dice.toss() * end as f64) as usize
-    }
-
     fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
+        all[self.dice.below(all.len())]
     }
 
     /// The series of both metrics, each set of labels once: of `all_total` anything may happen, of `calm_total` there
@@ -71,11 +67,11 @@ impl World {
         let mut series = Vec::new();
         while series.len() < SERIES {
             let metric = self.one_of(&["all_total", "all_total", "calm_total"]);
-            let instance = self.below(3);
+            let instance = self.dice.below(3);
             let mut labels = BTreeMap::from([("__name__", metric.to_string()), ("job", "shop".to_string())]);
             labels.insert("instance", format!("host-{instance}"));
             for name in NAMES {
-                if self.below(3) > 0 {
+                if self.dice.below(3) > 0 {
                     labels.insert(name, self.one_of(&VALUES).to_string());
                 }
             }
@@ -92,26 +88,26 @@ impl World {
 
     /// Scrapes of a target that failed, at most three in a row.
     fn gaps(&mut self) -> BTreeSet<i64> {
-        let begins: Vec<i64> = (0..4).map(|_| self.below(SCRAPES as usize) as i64).collect();
+        let begins: Vec<i64> = (0..4).map(|_| self.dice.below(SCRAPES as usize) as i64).collect();
         begins.iter().flat_map(|scrape| *scrape..scrape + 3).filter(|scrape| scrape % 7 > 0).collect()
     }
 
     /// A counter that may begin late, falls now and then, and says nonsense in so many of a thousand scrapes.
     fn counter(&mut self, gaps: &BTreeSet<i64>, odd: usize) -> Vec<(i64, f64)> {
-        let first = if self.below(3) == 0 { self.below(SCRAPES as usize) as i64 } else { 0 };
-        let mut value = self.below(900) as f64;
+        let first = if self.dice.below(3) == 0 { self.dice.below(SCRAPES as usize) as i64 } else { 0 };
+        let mut value = self.dice.below(900) as f64;
         let mut samples = Vec::new();
         for scrape in first..SCRAPES {
-            match self.below(40) {
-                0 => value = self.below(5) as f64,
+            match self.dice.below(40) {
+                0 => value = self.dice.below(5) as f64,
                 1 if odd > 0 => value = (value * 0.95).floor(),
-                _ => value += self.below(20) as f64,
+                _ => value += self.dice.below(20) as f64,
             }
             if gaps.contains(&scrape) {
                 continue;
             }
             let nonsense = [f64::NAN, f64::INFINITY, -5.0, f64::from_bits(STALE)];
-            let shown = if self.below(1_000) < odd { self.one_of(&nonsense) } else { value };
+            let shown = if self.dice.below(1_000) < odd { self.one_of(&nonsense) } else { value };
             samples.push((self.begins + scrape * SCRAPE, shown));
         }
         samples
@@ -119,16 +115,16 @@ impl World {
 
     fn selector(&mut self, metric: &str) -> String {
         let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-        let matchers: Vec<String> = (0..self.below(4))
+        let matchers: Vec<String> = (0..self.dice.below(4))
             .map(|_| {
                 let name = self.one_of(&["code", "path", "zone", "Zone_2", "instance", "absent"]);
                 let values = if name == "instance" { &["host-0", "host-1"][..] } else { &VALUES };
-                match self.below(6) {
+                match self.dice.below(6) {
                     0 => format!("{name}={}", quoted(self.one_of(values))),
                     1 => format!("{name}!={}", quoted(self.one_of(values))),
                     2 => format!("{name}{}\"\"", self.one_of(&["=", "!=", "=~", "!~"])),
                     sign => {
-                        let pattern: String = (0..=self.below(3)).map(|_| self.one_of(&PIECES)).collect();
+                        let pattern: String = (0..=self.dice.below(3)).map(|_| self.one_of(&PIECES)).collect();
                         format!("{name}{}{}", if sign < 5 { "=~" } else { "!~" }, quoted(&pattern))
                     }
                 }
@@ -231,7 +227,7 @@ impl Source {
                 });
             }
             ledger.book(&plan, &answered, &Starts::new(), Timestamp::seconds(now));
-            now += 30 * (1 + world.below(8) as i64);
+            now += 30 * (1 + world.dice.below(8) as i64);
         }
         let watermark = ledger.watermark(0).unwrap().as_millis() / 1_000;
         let mut counted = 0.0;

@@ -47,30 +47,26 @@ fn no_promise_is_broken_by_the_corpus_nor_by_what_is_near_it() {
 /// One of the corpus, changed as people, disks and networks change things.
 fn near(corpus: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     let words: Vec<&str> = WORDS.split(' ').collect();
-    let mut input = corpus[below(dice, corpus.len())].clone();
-    for _ in 0..=below(dice, CHANGES) {
-        let (from, to) = (below(dice, input.len() + 1), below(dice, input.len() + 1));
+    let mut input = corpus[dice.below(corpus.len())].clone();
+    for _ in 0..=dice.below(CHANGES) {
+        let (from, to) = (dice.below(input.len() + 1), dice.below(input.len() + 1));
         let (from, to) = (from.min(to), from.max(to));
-        let other = &corpus[below(dice, corpus.len())];
-        let end = below(dice, other.len() + 1);
-        let part = other[below(dice, end + 1)..end].to_vec();
-        match below(dice, 6) {
+        let other = &corpus[dice.below(corpus.len())];
+        let end = dice.below(other.len() + 1);
+        let part = other[dice.below(end + 1)..end].to_vec();
+        match dice.below(6) {
             0 => input.truncate(to),
             1 => drop(input.drain(from..to.min(from + 8))),
-            2 => _ = input.splice(from..from, words[below(dice, words.len())].bytes()),
+            2 => _ = input.splice(from..from, words[dice.below(words.len())].bytes()),
             3 => _ = input.splice(from..to, part),
-            4 => input.iter_mut().skip(from).take(1).for_each(|byte| *byte ^= 1 << below(dice, 8)),
+            4 => input.iter_mut().skip(from).take(1).for_each(|byte| *byte ^= 1 << dice.below(8)),
             _ => {
-                let again = input[from..to.min(from + 200)].repeat(1 + below(dice, 9));
+                let again = input[from..to.min(from + 200)].repeat(1 + dice.below(9));
                 input.splice(to..to, again);
             }
         }
     }
     input
-}
-
-fn below(dice: &mut Dice, end: usize) -> usize {
-    (dice.toss() * end as f64) as usize
 }
 
 #[test]

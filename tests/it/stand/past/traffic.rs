@@ -86,6 +86,11 @@ impl Dice {
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// A whole number from 0 up to `end`, which is none of them.
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.toss() * end as f64) as usize
+    }
+
     /// A whole number that is `expected` on average.
     fn about(&mut self, expected: f64) -> u64 {
         (expected + self.toss()) as u64
