@@ -5,8 +5,8 @@
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,49 +22,80 @@ const FLOW: Requests = Requests { total: 3, failed: 0, slow: 0 };
 const BUSY: Range<u64> = 5..50;
 
 const BEAT: Duration = Duration::from_millis(20);
+/// Who reads between two beats that are further apart misses more than a thousandth of a minute's energy.
+const LATE: Duration = Duration::from_millis(300);
 const ZONE: &str = "intel-rapl:0";
 const UNIT: &str = "fs/cgroup/system.slice/shop.service";
 
 pub struct Host {
-    tree: Arc<Tree>,
-    service: Arc<Service>,
-    is_done: Arc<AtomicBool>,
+    files: Arc<Files>,
     writer: Option<JoinHandle<()>>,
+}
+
+struct Files {
+    tree: Tree,
+    service: Service,
+    began: Instant,
+    steady_since: Mutex<Instant>,
+    is_done: AtomicBool,
 }
 
 impl Host {
     pub fn start() -> Host {
-        let tree = Arc::new(Tree::with(&[(ZONE, "package-0")]));
+        let tree = Tree::with(&[(ZONE, "package-0")]);
         fs::create_dir_all(tree.sys().join(UNIT)).unwrap();
-        let mut host = Host { tree, service: Arc::new(Service::start()), is_done: Arc::default(), writer: None };
-        let (tree, service, is_done) = (host.tree.clone(), host.service.clone(), host.is_done.clone());
-        let writing = Host { tree, service, is_done, writer: None };
         let began = Instant::now();
-        writing.tell(began);
-        host.writer = Some(spawn(move || {
-            while !writing.is_done.load(Ordering::Relaxed) {
-                writing.tell(began);
-                sleep(BEAT);
-            }
-        }));
-        host
+        let (steady_since, is_done) = (Mutex::new(began), AtomicBool::new(false));
+        let files = Arc::new(Files { tree, service: Service::start(), began, steady_since, is_done });
+        files.write();
+        let writing = files.clone();
+        Host { files, writer: Some(spawn(move || writing.write_until_done())) }
     }
 
     pub fn service(&self) -> &Service {
-        &self.service
+        &self.files.service
+    }
+
+    /// For how long it was written without a pause. A machine that stands still shows too little at first, and then too
+    /// much at once.
+    pub fn steady_for(&self) -> Duration {
+        self.files.steady_since.lock().unwrap().elapsed()
     }
 
     /// `power` as a configuration file says it, with `more`.
     pub fn section(&self, more: &str) -> String {
-        let (sysfs, procfs) = (self.tree.sys(), self.tree.proc());
+        let (sysfs, procfs) = (self.files.tree.sys(), self.files.tree.proc());
         format!(
             "power: {{ every: 1s, meters: [rapl], sysfs: {}, procfs: {}, {more} }}",
             sysfs.display(),
             procfs.display()
         )
     }
+}
 
-    fn tell(&self, began: Instant) {
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            self.files.is_done.store(true, Ordering::Relaxed);
+            _ = writer.join();
+        }
+    }
+}
+
+impl Files {
+    fn write_until_done(&self) {
+        let mut written = self.began;
+        while !self.is_done.load(Ordering::Relaxed) {
+            self.write();
+            if written.elapsed() > LATE {
+                *self.steady_since.lock().unwrap() = Instant::now();
+            }
+            written = Instant::now();
+            sleep(BEAT);
+        }
+    }
+
+    fn write(&self) {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 60;
         if BUSY.contains(&second) {
             self.service.flow(FLOW)
@@ -72,20 +103,11 @@ impl Host {
             self.service.pause()
         }
         let requests = self.service.served().total;
-        let idle = began.elapsed().as_micros() as u64 * IDLE_WATTS as u64;
+        let idle = self.began.elapsed().as_micros() as u64 * IDLE_WATTS as u64;
         let zone = self.tree.sys().join("class/powercap").join(ZONE).canonicalize().unwrap();
         replace(&self.tree.proc().join("stat"), &format!("cpu  {} 0 0 0 0 0 0 0 0 0\n", requests / 5));
         replace(&self.tree.sys().join(UNIT).join("cpu.stat"), &format!("usage_usec {}\n", requests * 1_000));
         replace(&zone.join("energy_uj"), &format!("{}\n", idle + requests * 400_000));
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            self.is_done.store(true, Ordering::Relaxed);
-            _ = writer.join();
-        }
     }
 }
 
