@@ -81,6 +81,11 @@ impl Selector {
         &self.matchers
     }
 
+    /// The matchers as they are written: `{job="a",zone=~"b|c"}`; empty where there are none.
+    pub fn conditions(&self) -> String {
+        InBraces(self.matchers.iter()).to_string()
+    }
+
     /// This selector under one more condition.
     pub fn and(&self, matcher: Matcher) -> Selector {
         Selector::new(self.metric.clone(), self.matchers.iter().cloned().chain([matcher]))
@@ -111,8 +116,17 @@ impl fmt::Display for Selector {
             f.write_str(&self.metric)?;
         }
         let inside = (!is_outside).then(|| Matcher::new(names::NAME_LABEL, Op::Equal, self.metric.clone()));
+        InBraces(inside.iter().chain(&*self.matchers)).fmt(f)
+    }
+}
+
+/// `{a="b",c="d"}`; nothing where there is none.
+struct InBraces<M>(M);
+
+impl<'m, M: Iterator<Item = &'m Matcher> + Clone> fmt::Display for InBraces<M> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut before = '{';
-        for matcher in inside.iter().chain(&*self.matchers) {
+        for matcher in self.0.clone() {
             write!(f, "{before}{matcher}")?;
             before = ',';
         }
@@ -134,7 +148,9 @@ mod tests {
 
     fn check(text: &str, normal: &str) {
         assert_eq!(selector(text).to_string(), normal);
-        assert_eq!(selector(normal).to_string(), normal, "the normal form is its own");
+        let read = selector(normal);
+        assert_eq!(read.to_string(), normal, "the normal form is its own");
+        assert!(normal.ends_with(&read.conditions()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub fn group(slo: &Slo, timing: &Timing, terms: &Terms) -> Option<Group> {
     let (recorded, alerts) = (Recorded::of(&slo.id), Alerts::of(slo, timing));
     let active = |severity: Severity| {
         let severity = Matcher::new("severity", Op::Equal, severity.name());
-        format!("max({}) == 1", recorded.series(names::ALERT_ACTIVE).and(severity))
+        format!("max({}) == 1", recorded.selector(names::ALERT_ACTIVE).and(severity))
     };
     let burns = Severity::ALL.map(|severity| alerts.burn(severity, |_| active(severity)));
     let measured = recorded.series(names::SLO_LAST_MEASURED);

@@ -9,17 +9,27 @@ use crate::units::{SloId, Span};
 
 /// The recorded series of one SLO. Only what names the SLO tells them from others: were its further labels on them, too,
 /// one that changes would part the history in two, and every sum over it would fail until the older part is forgotten.
-pub struct Recorded(Selector);
+pub struct Recorded {
+    any: Selector,
+    /// They are asked for some hundred times.
+    conditions: String,
+}
 
 impl Recorded {
     pub fn of(id: &SloId) -> Recorded {
         let label = |label: &str, value: &str| Matcher::new(label, Op::Equal, value);
-        Recorded(Selector::new(names::RECORDED_COVERAGE, [label("service", &id.service), label("slo", &id.slo)]))
+        let any = Selector::new(names::RECORDED_COVERAGE, [label("service", &id.service), label("slo", &id.slo)]);
+        Recorded { conditions: any.conditions(), any }
     }
 
-    /// The one of a name.
-    pub fn series(&self, name: &str) -> Selector {
-        self.0.with_metric(name)
+    /// The selector of the one of a name.
+    pub fn selector(&self, name: &str) -> Selector {
+        self.any.with_metric(name)
+    }
+
+    /// The same as it is written; `name` is one of [`names`].
+    pub fn series(&self, name: &str) -> String {
+        [name, &self.conditions].concat()
     }
 }
 
@@ -75,7 +85,7 @@ fn vector(expression: &Expression, window: Span) -> String {
 }
 
 /// All and bad from two of good, bad and total, each read once where that can be.
-fn both<T>(of: &Counted<T>, read: impl Fn(&T) -> String, events: &Selector) -> [String; 2] {
+fn both<T>(of: &Counted<T>, read: impl Fn(&T) -> String, events: &str) -> [String; 2] {
     let or_none = |side: String| format!("{side} >= 0\nor on() 0 * {events}");
     match of {
         Counted::BadOfTotal { bad, total } => [format!("{} >= 0", read(total)), or_none(read(bad))],
@@ -92,7 +102,7 @@ fn both<T>(of: &Counted<T>, read: impl Fn(&T) -> String, events: &Selector) -> [
     }
 }
 
-fn classic(histogram: &Selector, under: f64, over: Span, events: &Selector) -> [String; 2] {
+fn classic(histogram: &Selector, under: f64, over: Span, events: &str) -> [String; 2] {
     let buckets = histogram.with_metric(&names::bucket(histogram.metric()));
     let all = buckets.and(Matcher::new(names::BOUND_LABEL, Op::Equal, "+Inf"));
     let good = buckets.and(Matcher::new(names::BOUND_LABEL, Op::Match, bound_pattern(under)));
@@ -101,14 +111,14 @@ fn classic(histogram: &Selector, under: f64, over: Span, events: &Selector) -> [
 }
 
 /// Interpolated by Prometheus. Without observations the fraction is NaN, and nothing is bad.
-fn native(histogram: &Selector, under: f64, over: Span, events: &Selector) -> [String; 2] {
+fn native(histogram: &Selector, under: f64, over: Span, events: &str) -> [String; 2] {
     let rate = rate(histogram, over);
     let bad = format!("{events} * on() (1 - histogram_fraction(-Inf, {under}, {rate})) >= 0\nor on() 0 * {events}");
     [format!("histogram_count({rate}) >= 0"), bad]
 }
 
 /// Slices a second: `all` gives one series for each, `bad` for each that is bad.
-fn slices(all: &str, bad: &str, timing: &Timing, events: &Selector) -> [String; 2] {
+fn slices(all: &str, bad: &str, timing: &Timing, events: &str) -> [String; 2] {
     let seconds = timing.slice.unwrap_or(timing.base).as_seconds();
     [format!("count({all}) / {seconds}"), format!("count({bad}) / {seconds}\nor on() 0 * {events}")]
 }

@@ -109,7 +109,7 @@ impl<'a> Recordings<'a> {
     }
 
     fn series(&self, name: &str) -> String {
-        self.recorded.series(name).to_string()
+        self.recorded.series(name)
     }
 
     fn rule(&self, record: String, expr: String) -> Rule {

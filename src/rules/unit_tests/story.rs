@@ -187,13 +187,13 @@ impl<'a> Telling<'a> {
         let labels = Labels::new([("alertname", alert), ("alertstate", "firing"), ("severity", severity)]);
         let matchers: Vec<Matcher> =
             labels.iter().map(|(label, value)| Matcher::new(label, Op::Equal, value)).collect();
-        let series = Recorded::of(&self.slo.id).series("ALERTS").within(&matchers);
+        let series = Recorded::of(&self.slo.id).selector("ALERTS").within(&matchers);
         self.expect(at, format!("count({series})"), fires.then(|| ExpectedSample { labels: "{}".into(), value: 1.0 }));
     }
 
     /// What a recorded series is worth; nothing where it is not there.
     fn is_worth(&mut self, at: Span, name: &str, value: Option<f64>) {
-        let series = Recorded::of(&self.slo.id).series(name).to_string();
+        let series = Recorded::of(&self.slo.id).series(name);
         self.expect(at, series.clone(), value.map(|value| ExpectedSample { labels: series, value }));
     }
 
