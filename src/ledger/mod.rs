@@ -15,7 +15,6 @@ mod slices;
 mod statement;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::plan::{Plan, Query, Route, Series};
 use crate::units::{Labels, Problem, Span, Timestamp};
@@ -55,7 +54,7 @@ pub struct Ledger {
 pub struct Changed {
     /// Accounts by number.
     pub accounts: BTreeMap<usize, Account>,
-    pub rows: BTreeMap<Timestamp, Arc<Row>>,
+    pub rows: BTreeMap<Timestamp, Row>,
     /// Instants whose rows go.
     pub thinned: Vec<Timestamp>,
     /// By query, its packed memory; `None` for one that goes.

@@ -1,5 +1,7 @@
 //! One instant of the account statement: a line per account, holding running totals.
 
+use std::sync::Arc;
+
 use crate::units::Timestamp;
 
 /// Running totals count in 1/1024 of an event, so that sums are exact and the same in any order.
@@ -66,11 +68,12 @@ impl Line {
     }
 }
 
-/// One instant with a line per account, by account number. Immutable: a filled gap is a new row in its place.
+/// One instant with a line per account, by account number. Immutable: a filled gap is a new row in its place. Clones
+/// share the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub at: Timestamp,
-    pub lines: Box<[Line]>,
+    pub lines: Arc<[Line]>,
 }
 
 impl Row {
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_row_is_empty_for_accounts_that_came_later() {
-        let row = Row { at: Timestamp::seconds(0), lines: Box::new([]) };
+        let row = Row { at: Timestamp::seconds(0), lines: Arc::new([]) };
         assert_eq!(row.line(3), Line::EMPTY);
     }
 

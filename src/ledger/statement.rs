@@ -28,10 +28,10 @@ impl Measured {
     }
 }
 
-/// All rows, oldest first, and what is known of accounts before they were opened. Cloning copies pointers, never rows.
+/// All rows, oldest first, and what is known of accounts before they were opened. Cloning copies pointers, never lines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Statement {
-    rows: Vec<Arc<Row>>,
+    rows: Vec<Row>,
     /// By account.
     pasts: Arc<BTreeMap<usize, Arc<Past>>>,
 }
@@ -39,7 +39,7 @@ pub struct Statement {
 impl Statement {
     /// Rows in any order; of two at one instant the later stays.
     pub fn new(rows: impl IntoIterator<Item = Row>) -> Statement {
-        let rows: BTreeMap<Timestamp, Arc<Row>> = rows.into_iter().map(|row| (row.at, Arc::new(row))).collect();
+        let rows: BTreeMap<Timestamp, Row> = rows.into_iter().map(|row| (row.at, row)).collect();
         Statement { rows: rows.into_values().collect(), pasts: Arc::default() }
     }
 
@@ -51,7 +51,7 @@ impl Statement {
         self.rows.is_empty()
     }
 
-    pub fn row(&self, at: Timestamp) -> Option<&Arc<Row>> {
+    pub fn row(&self, at: Timestamp) -> Option<&Row> {
         self.rows.binary_search_by_key(&at, |row| row.at).ok().map(|index| &self.rows[index])
     }
 
@@ -67,7 +67,7 @@ impl Statement {
     }
 
     /// Fills cells; rows that are not there yet appear. Returns the rows as they are now.
-    pub fn fill(&mut self, cells: &Cells) -> Vec<Arc<Row>> {
+    pub fn fill(&mut self, cells: &Cells) -> Vec<Row> {
         let fill = |(at, cells): (&Timestamp, &Vec<(usize, Side, Cell)>)| {
             let found = self.rows.binary_search_by_key(at, |row| row.at);
             let mut lines = found.map_or(Vec::new(), |index| self.rows[index].lines.to_vec());
@@ -77,7 +77,7 @@ impl Statement {
                 }
                 lines[*account] = lines[*account].with(*side, *cell);
             }
-            let row = Arc::new(Row { at: *at, lines: lines.into() });
+            let row = Row { at: *at, lines: lines.into() };
             match found {
                 Ok(index) => self.rows[index] = row.clone(),
                 Err(index) => self.rows.insert(index, row.clone()),

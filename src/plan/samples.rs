@@ -1,7 +1,5 @@
 //! What a source answers: series of samples.
 
-use std::hash::Hasher;
-
 use twox_hash::XxHash64;
 
 use crate::units::{Labels, Timestamp};
@@ -69,22 +67,23 @@ impl SeriesId {
 
     /// As [`SeriesId::of`], for label pairs in the order of their names.
     pub fn of_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> SeriesId {
-        let mut hash = XxHash64::with_seed(0);
+        let mut bytes = Vec::with_capacity(256);
         for (name, value) in pairs.filter(|(name, _)| *name != "__name__") {
-            write_text(&mut hash, name);
-            match (name, value.parse::<f64>()) {
-                ("le", Ok(bound)) => write_text(&mut hash, &bound.to_string()),
-                _ => write_text(&mut hash, value),
+            push_text(&mut bytes, name);
+            let bound = if name == "le" { value.parse::<f64>().ok() } else { None };
+            match bound {
+                Some(bound) => push_text(&mut bytes, &bound.to_string()),
+                None => push_text(&mut bytes, value),
             }
         }
-        SeriesId(hash.finish())
+        SeriesId(XxHash64::oneshot(0, &bytes))
     }
 }
 
 /// A length before each text, so that `a` + `bc` and `ab` + `c` differ.
-fn write_text(hash: &mut XxHash64, text: &str) {
-    hash.write(&(text.len() as u32).to_le_bytes());
-    hash.write(text.as_bytes());
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u32).to_le_bytes());
+    bytes.extend(text.as_bytes());
 }
 
 #[cfg(test)]

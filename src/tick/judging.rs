@@ -150,6 +150,8 @@ pub fn judge_quietly(state: &mut State, plan: &Plan, now: Timestamp) {
 struct Books<'a> {
     statement: &'a Statement,
     book: Book,
+    /// By window: the same few are asked for again and again.
+    counted: Vec<(Span, Option<Measured>)>,
     last_measured: Option<Timestamp>,
     since_opened: Option<Tally>,
     no_data_after: Span,
@@ -158,20 +160,25 @@ struct Books<'a> {
 
 impl<'a> Books<'a> {
     fn of(ledger: &'a Ledger, plan: &Plan, slo: usize, now: Timestamp) -> Books<'a> {
-        let book = ledger.book_of(plan, slo);
-        let account = &ledger.accounts[book.account];
+        let (planned, book) = (&plan.slos[slo], ledger.book_of(plan, slo));
+        let (statement, account) = (&ledger.statement, &ledger.accounts[book.account]);
+        let windows = budget::burn_windows(&planned.rows).into_iter().chain([PACE, planned.slo.window.span()]);
         Books {
-            statement: &ledger.statement,
+            statement,
             book,
-            last_measured: account.measured_until(book.sides, plan.slos[slo].silence),
+            counted: windows.map(|window| (window, statement.measured(&book, window, now))).collect(),
+            last_measured: account.measured_until(book.sides, planned.silence),
             since_opened: account.events(book.sides),
-            no_data_after: plan.slos[slo].no_data_after,
+            no_data_after: planned.no_data_after,
             now,
         }
     }
 
     fn counted(&self, window: Span) -> Option<Measured> {
-        self.statement.measured(&self.book, window, self.now)
+        match self.counted.iter().find(|(counted, _)| *counted == window) {
+            Some((_, counted)) => *counted,
+            None => self.statement.measured(&self.book, window, self.now),
+        }
     }
 
     fn burn(&self, slo: &Slo, window: Span) -> Option<BurnRate> {

@@ -66,7 +66,7 @@ pub fn aged(slos: &[Slo], age: Span, now: Timestamp) -> Entry {
     };
     let row = |at| {
         let line = Side::BOTH.into_iter().fold(Line::EMPTY, |line, side| line.with(side, cell(at)));
-        (at, Row { at, lines: vec![line; slos.len()].into() }.into())
+        (at, Row { at, lines: vec![line; slos.len()].into() })
     };
     let at = now - age;
     let account = |slo| Account { opening: Some(Opening { at, cells: (cell(at), cell(at)) }), ..Account::opened(slo) };

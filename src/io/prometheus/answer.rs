@@ -143,10 +143,10 @@ impl<'de> Deserialize<'de> for Metric {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metric, A::Error> {
-                let mut pairs: Vec<(Box<str>, Box<str>)> = Vec::new();
+                let mut pairs = Vec::new();
                 while let Some((Text(name), Text(value))) = map.next_entry()? {
                     if name != "__name__" {
-                        pairs.push((name.into(), value.into()));
+                        pairs.push((name, value));
                     }
                 }
                 Ok(Metric(Labels::new(pairs)))

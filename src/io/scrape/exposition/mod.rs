@@ -185,9 +185,8 @@ fn whole(metric: &str, own: &mut Pairs, target: &Labels) -> Labels {
         }
         own[index].0 = name.into();
     }
-    let own = own.drain(..).map(|(name, value)| (name.into(), value.into()));
-    let others = target.iter().chain([(NAME_LABEL, metric)]).map(|(name, value)| (name.into(), value.into()));
-    Labels::new(own.chain(others).collect::<Vec<(Box<str>, Box<str>)>>())
+    let own = own.iter().map(|(name, value)| (&**name, &**value));
+    Labels::new(own.chain(target.iter()).chain([(NAME_LABEL, metric)]))
 }
 
 #[cfg(test)]
