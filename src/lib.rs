@@ -3,6 +3,10 @@
 //! The modules stand in the order in which data passes through them. A module names only modules on lower floors;
 //! `tests/it/architecture.rs` holds it to that.
 
+/// Of the program, its tests and its benches alike.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 // 0. The words everything else is said in.
 pub mod units;
 // 1. Reading, asking, judging, measuring: each knows only the words.

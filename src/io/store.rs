@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
 
-use crate::ledger::{Account, Kept, KeptAccount};
+use crate::ledger::{Account, Kept, KeptAccount, Row};
 use crate::outbox::Delivery;
 use crate::tick::{Entry, KeptState};
 use crate::units::{SloId, Timestamp};
@@ -248,7 +248,10 @@ fn read_state(connection: &Connection) -> Result<KeptState, rusqlite::Error> {
         accounts: connection.prepare(accounts)?.query_map([], account)?.collect::<Result<_, _>>()?,
         rows: connection
             .prepare("SELECT at, packed FROM rows ORDER BY at")?
-            .query_map([], |row| Ok((Timestamp::millis(row.get(0)?), row.get(1)?)))?
+            .query_map([], |row| {
+                let at = Timestamp::millis(row.get(0)?);
+                Ok((at, Row::unpacked(at, row.get_ref(1)?.as_blob()?)))
+            })?
             .collect::<Result<_, _>>()?,
         queries: connection
             .prepare("SELECT key, packed FROM queries")?

@@ -6,6 +6,7 @@ mod adopting;
 mod counting;
 mod density;
 mod memory;
+mod newborns;
 mod pack;
 mod past;
 mod recounting;
@@ -29,8 +30,9 @@ pub use row::{Cell, Line, Row, Side};
 pub use statement::{Measured, Statement};
 
 use account::booked_sides;
-use counting::{Answer, FOUND_WITHIN, book};
+use counting::{Answer, book};
 pub use density::Density;
+use newborns::FOUND_WITHIN;
 use pack::Packer;
 use statement::Cells;
 

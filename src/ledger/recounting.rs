@@ -5,9 +5,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::ledger::account::{Balance, booked_sides};
-use crate::ledger::counting::{Answer, Booking, Starts, book, unproved};
+use crate::ledger::counting::{Answer, Booking, Starts, book};
 use crate::ledger::density::Density;
 use crate::ledger::memory::{Last, Memory};
+use crate::ledger::newborns::unproved;
 use crate::ledger::past::{Step, Stretch};
 use crate::ledger::row::Cell;
 use crate::plan::{Plan, Query, Series, SeriesId, Target};

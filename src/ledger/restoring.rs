@@ -25,7 +25,8 @@ pub struct KeptAccount {
 pub struct Kept {
     /// By number, without gaps.
     pub accounts: Vec<KeptAccount>,
-    pub rows: Vec<(Timestamp, Vec<u8>)>,
+    /// Read as they come, for a thousand SLOs' rows are 45 MB and need not be there twice; `None` where one is damaged.
+    pub rows: Vec<(Timestamp, Option<Row>)>,
     pub queries: BTreeMap<String, Vec<u8>>,
     /// By account and day, what is known of the time before it was opened.
     pub pasts: BTreeMap<(usize, Day), Vec<u8>>,
@@ -66,7 +67,8 @@ impl Row {
         pack.sealed()
     }
 
-    fn unpacked(at: Timestamp, bytes: &[u8]) -> Option<Row> {
+    /// `None` where it is damaged.
+    pub fn unpacked(at: Timestamp, bytes: &[u8]) -> Option<Row> {
         let lines = Unpacker::opened(bytes)?.list(|read| {
             let mut line = Line::EMPTY;
             for side in Side::BOTH {
@@ -107,20 +109,11 @@ impl Ledger {
     /// The ledger that was kept. What is damaged is left out and said: a row costs one edge of windows, a query's
     /// memory nothing but time, for its totals are in the rows.
     pub fn restored(kept: Kept) -> (Ledger, Vec<Problem>) {
-        let mut problems = Vec::new();
-        // Each is dropped once it is read: a thousand SLOs' rows are 45 MB, and need not be there twice.
-        let rows: Vec<Row> = kept
-            .rows
-            .into_iter()
-            .filter_map(|(at, bytes)| {
-                let row = Row::unpacked(at, &bytes);
-                if row.is_none() {
-                    problems.push(damaged(format!("the row of {at}"), "windows that begin there use the row before"));
-                }
-                row
-            })
-            .collect();
-        let statement = Statement::new(rows);
+        let damaged_row =
+            |at: Timestamp| damaged(format!("the row of {at}"), "windows that begin there use the row before");
+        let is_damaged = |(at, row): &(Timestamp, Option<Row>)| row.is_none().then_some(*at);
+        let mut problems: Vec<Problem> = kept.rows.iter().filter_map(is_damaged).map(damaged_row).collect();
+        let statement = Statement::new(kept.rows.into_iter().filter_map(|(_, row)| row));
         let restored = |(number, kept)| restored_account(number, kept, &statement, &mut problems);
         let accounts = kept.accounts.into_iter().enumerate().map(restored).collect();
         let mut ledger = Ledger { statement, accounts, ..Ledger::default() };

@@ -19,7 +19,7 @@ pub use estimates::{ESTIMATED_SPAN, estimated};
 pub use holdings::{Cost, Costs, Holdings, costs, selectors};
 pub use metering::{Metered, MeteredService, Metering};
 pub use planning::{Facts, Pace, Plan, Planned, buckets, histogram, plan};
-pub use query::{Part, Query, Question, Reading, Route, Target, histogram_id, key, read_key, target_id};
+pub use query::{Part, Query, Question, Reading, Route, Target, histogram_id, key, read_key};
 pub use samples::{Bucket, Histogram, Sample, Scale, Series, SeriesId};
 pub use surprises::surprises;
 

@@ -140,12 +140,6 @@ impl Target {
     }
 }
 
-/// A number for the target of a series; `None` where its labels do not tell which process it comes from.
-pub fn target_id(labels: &Labels) -> Option<SeriesId> {
-    let target = ["job", "instance"].map(|name| (name, labels.get(name)));
-    target.iter().all(|(_, value)| !value.is_empty()).then(|| SeriesId::of_pairs(target.into_iter()))
-}
-
 /// A number for the histogram that a bucket belongs to: its labels without `le`.
 pub fn histogram_id(labels: &Labels) -> SeriesId {
     SeriesId::of_pairs(labels.iter().filter(|(name, _)| *name != "le"))

@@ -46,6 +46,8 @@ pub struct SeriesId(pub u64);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     pub id: SeriesId,
+    /// A number for its target; `None` where its labels do not tell which process it comes from.
+    pub target: Option<SeriesId>,
     pub labels: Labels,
     pub samples: Vec<Sample>,
     /// Empty but for native histograms, which have no samples.
@@ -56,13 +58,20 @@ pub struct Series {
 
 impl Series {
     pub fn new(labels: Labels, samples: Vec<Sample>) -> Series {
-        Series { id: SeriesId::of(&labels), labels, samples, histograms: Vec::new(), born: None }
+        let (id, target) = (SeriesId::of(&labels), SeriesId::of_target(&labels));
+        Series { id, target, labels, samples, histograms: Vec::new(), born: None }
     }
 }
 
 impl SeriesId {
     pub fn of(labels: &Labels) -> SeriesId {
         SeriesId::of_pairs(labels.iter())
+    }
+
+    /// Of the target that a series comes from; `None` where its labels do not tell.
+    pub fn of_target(labels: &Labels) -> Option<SeriesId> {
+        let target = ["job", "instance"].map(|name| (name, labels.get(name)));
+        target.iter().all(|(_, value)| !value.is_empty()).then(|| SeriesId::of_pairs(target.into_iter()))
     }
 
     /// As [`SeriesId::of`], for label pairs in the order of their names.

@@ -22,7 +22,7 @@ type AtOrUnder = (f64, f64);
 pub fn histograms(series: &[Series]) -> Vec<(SeriesId, &Labels, Buckets)> {
     let mut classic: BTreeMap<SeriesId, (&Labels, Vec<AtOrUnder>)> = BTreeMap::new();
     let mut histograms = Vec::new();
-    for Series { id, labels, samples, histograms: natives, born: _ } in series {
+    for Series { id, labels, samples, histograms: natives, .. } in series {
         if let Some(native) = natives.last() {
             histograms.extend(Buckets::native(native).map(|buckets| (*id, labels, buckets)));
         } else if let (Ok(bound), Some(sample)) = (labels.get(names::BOUND_LABEL).parse(), samples.last()) {

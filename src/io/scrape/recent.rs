@@ -39,6 +39,7 @@ pub struct Recent {
 #[derive(Debug)]
 struct Held {
     id: SeriesId,
+    target: Option<SeriesId>,
     born: Option<Timestamp>,
     samples: VecDeque<Sample>,
 }
@@ -61,8 +62,10 @@ impl Recent {
         }
         for Exposed { labels, value, created } in exposed {
             let series = self.metrics.entry(labels.get(NAME_LABEL).into()).or_default();
-            let id = SeriesId::of(&labels);
-            let held = series.entry(labels).or_insert_with(|| Held { id, born: None, samples: VecDeque::new() });
+            let held = series.entry(labels).or_insert_with_key(|labels| {
+                let (id, target) = (SeriesId::of(labels), SeriesId::of_target(labels));
+                Held { id, target, born: None, samples: VecDeque::new() }
+            });
             if held.samples.back().is_none_or(|last| last.at < at) {
                 held.born = created;
                 held.samples.push_back(Sample { at, value });
@@ -79,8 +82,8 @@ impl Recent {
         let series = self.matching(metric, narrowing).filter_map(|(labels, held)| {
             let within = held.samples.iter().filter(|sample| from < sample.at && sample.at <= until);
             let samples: Vec<Sample> = within.copied().collect();
-            let Held { id, born, .. } = *held;
-            (!samples.is_empty()).then(|| Series { id, born, labels: labels.clone(), samples, histograms: Vec::new() })
+            let (&Held { id, target, born, .. }, histograms) = (held, Vec::new());
+            (!samples.is_empty()).then(|| Series { id, target, labels: labels.clone(), samples, histograms, born })
         });
         series.collect()
     }

@@ -97,8 +97,7 @@ impl Traffic {
             let of = |at: Timestamp| series.samples.partition_point(|sample| sample.at <= at);
             let samples = series.samples[of(from)..of(to)].to_vec();
             let is_found = *metric == selector.metric() && narrowing.admits(&series.labels) && !samples.is_empty();
-            let (id, labels) = (series.id, series.labels.clone());
-            is_found.then(|| Series { id, labels, samples, histograms: vec![], born: None })
+            is_found.then(|| Series::new(series.labels.clone(), samples))
         };
         self.series.iter().filter_map(within).collect()
     }

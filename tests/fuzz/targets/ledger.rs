@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use burnwatch::ledger::{Kept, KeptAccount, Ledger};
+use burnwatch::ledger::{Kept, KeptAccount, Ledger, Row};
 use burnwatch::plan::{Facts, Pace, plan};
 use burnwatch::slos;
 use burnwatch::units::{SloId, Timestamp};
@@ -20,7 +20,7 @@ pub fn target(bytes: &[u8]) {
     let (plan, _) = plan(slos.into_iter().map(Arc::new).collect(), &Facts::default(), Pace::DEFAULT);
     // As it is, and with the checksum that it would have: as if it had been written so.
     for bytes in [bytes.to_vec(), [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat()] {
-        let slo = &plan.slos[0].slo;
+        let (slo, at) = (&plan.slos[0].slo, Timestamp::seconds(60));
         let account = KeptAccount {
             id: SloId::new("shop", "events"),
             fingerprint: slo.sli.fingerprint(),
@@ -29,13 +29,13 @@ pub fn target(bytes: &[u8]) {
         };
         let kept = Kept {
             accounts: vec![account],
-            rows: vec![(Timestamp::seconds(60), bytes.clone())],
+            rows: vec![(at, Row::unpacked(at, &bytes))],
             queries: BTreeMap::from([(plan.queries[0].key(), bytes.clone())]),
             pasts: BTreeMap::from([((0, 0), bytes.clone())]),
         };
         let (mut ledger, problems) = Ledger::restored(kept);
         problems.iter().for_each(|problem| check_sentence(&problem.what));
-        if let Some(row) = ledger.statement.row(Timestamp::seconds(60)) {
+        if let Some(row) = ledger.statement.row(at) {
             assert!(row.packed().len() <= bytes.len());
         }
         ledger.adopt(None, &plan, Timestamp::seconds(90));

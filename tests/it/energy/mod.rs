@@ -83,9 +83,12 @@ fn a_request_costs_what_it_costs_and_the_host_is_judged_by_it_also_after_a_kill(
         |judged| judged.iter().all(|(total, _)| *total >= 1.0),
     );
     let of_minute = || (second_of_minute(), host.steady_for().as_secs());
-    eventually("a minute is told in which this machine never stood still", MANY_MINUTES, of_minute, |(second, steady)| {
-        (TOLD..40).contains(second) && *steady > second + 60
-    });
+    eventually(
+        "a minute is told in which this machine never stood still",
+        MANY_MINUTES,
+        of_minute,
+        |(second, steady)| (TOLD..40).contains(second) && *steady > second + 60,
+    );
     let metrics = daemon.text("/metrics");
     let of_shop = |name: &str| value(&metrics, &format!("burnwatch_service_{name}{{service=\"shop\"}}"));
     let grams = JOULES_PER_REQUEST / 3.6e6 * GRAMS_PER_KWH * PUE;
