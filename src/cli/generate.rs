@@ -162,7 +162,7 @@ async fn of_slos(
     let terms = config.terms(flags.style(), natives);
     let (files, problems) = rules::files(&slos, &terms);
     refuse(problems.into_iter().chain(rules::colliding(&files, flags.format())).collect())?;
-    texts(kind, &files, &slos, &terms, flags)
+    texts(kind, files, &slos, &terms, flags)
 }
 
 /// Problems are told; an error among them keeps anything from being generated, for a file would lack an SLO.
@@ -193,7 +193,7 @@ async fn natives(config: &Config, slos: &[Slo]) -> anyhow::Result<HashSet<String
 /// The texts by path. Rules and their tests share a directory, for the tests name the rules beside them.
 fn texts(
     kind: Option<Kind>,
-    files: &[RuleFile],
+    files: Vec<RuleFile>,
     slos: &[Slo],
     terms: &Terms,
     flags: &Flags,
@@ -204,17 +204,20 @@ fn texts(
         kinds.retain(|kind| *kind != Kind::Tests);
     }
     let mut texts = BTreeMap::new();
-    for (kind, file) in kinds.iter().flat_map(|kind| files.iter().map(move |file| (kind, file))) {
-        match kind {
-            Kind::Rules => _ = texts.insert(directory.join(file.name(flags.format())), file.text(flags.format())),
-            Kind::Tests => {
-                let slos: Vec<&Slo> = slos.iter().filter(|slo| slo.id.service == file.service).collect();
-                for pace in Pace::ALL {
-                    let path = directory.join(pace.directory()).join(file.name(flags.format()));
-                    texts.extend(rules::unit_tests(file, &slos, pace, terms)?.map(|text| (path, text)));
+    for file in files {
+        let name = file.name(flags.format());
+        for kind in &kinds {
+            match kind {
+                Kind::Rules => _ = texts.insert(directory.join(&name), file.text(flags.format())),
+                Kind::Tests => {
+                    let slos: Vec<&Slo> = slos.iter().filter(|slo| slo.id.service == file.service).collect();
+                    for pace in Pace::ALL {
+                        let path = directory.join(pace.directory()).join(&name);
+                        texts.extend(rules::unit_tests(&file, &slos, pace, terms)?.map(|text| (path, text)));
+                    }
                 }
+                Kind::Dashboards => {}
             }
-            Kind::Dashboards => {}
         }
     }
     Ok(texts)

@@ -155,6 +155,14 @@ impl RuleFile {
     }
 }
 
+impl Rule {
+    pub fn expr(&self) -> &str {
+        match self {
+            Rule::Recording { expr, .. } | Rule::Alerting { expr, .. } => expr,
+        }
+    }
+}
+
 impl Group {
     pub fn new(name: String, every: Span, rules: Vec<Rule>) -> Group {
         Group { name, interval: every.to_string(), rules }

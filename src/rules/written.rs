@@ -10,9 +10,13 @@ const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", 
 /// As far to the right as any line begins, and further.
 const MARGIN: &str = "                ";
 
+/// About so many bytes stand beside the expression of a rule.
+const BESIDE: usize = 160;
+
 /// `head` and, below it, the groups; `margin` is the column that they begin in.
 pub fn written(head: String, groups: &[Group], margin: usize) -> String {
     let mut page = Page { text: head };
+    page.text.reserve(groups.iter().flat_map(|group| &group.rules).map(|rule| rule.expr().len() + BESIDE).sum());
     page.list(margin, "groups", groups, |page, group| page.group(margin + 2, group));
     page.text
 }

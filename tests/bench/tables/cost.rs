@@ -203,10 +203,7 @@ fn seconds(group: &Group) -> i64 {
 
 /// One evaluation of all rules, alerts too.
 fn all(group: &Group, read: &impl Fn(&str) -> Effort) -> Effort {
-    let expressions = group.rules.iter().map(|rule| match rule {
-        Rule::Recording { expr, .. } | Rule::Alerting { expr, .. } => expr,
-    });
-    expressions.map(|expr| read(expr)).sum()
+    group.rules.iter().map(|rule| read(rule.expr())).sum()
 }
 
 /// What it takes to evaluate an expression at a moment.
