@@ -6,6 +6,7 @@ use std::iter::Sum;
 use std::ops::{Add, Mul};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use burnwatch::plan::Pace;
 use burnwatch::rules::{Group, Rule, Style, Terms, files};
 use burnwatch::slos;
 use burnwatch::units::Span;
@@ -16,9 +17,6 @@ use crate::stand::past::{Constant, SCRAPE};
 
 const TOTAL: &str = "http_requests_total";
 const BAD: &str = "http_requests_total{code=\"500\"}";
-/// The daemon ticks twice a minute and reads half a minute and two minutes before (three scrape intervals, if longer).
-const DAEMON_ASKS: &str = "http_requests_total[210s]";
-const TICKS: f64 = 2.0;
 
 /// The labels of the SLO's series, recorded or exported.
 const SLO: &str = "service=\"shop\",slo=\"availability\"";
@@ -175,7 +173,7 @@ fn costs(series: usize) -> Costs {
     };
     Costs {
         series,
-        daemon: read(DAEMON_ASKS) * TICKS,
+        daemon: daemon(&read),
         exporter: ours(&exporter),
         standalone: ours(&standalone),
         sloth: theirs(peers::sloth(BAD, TOTAL)),
@@ -199,6 +197,12 @@ fn groups(style: Style) -> Vec<Group> {
 /// The distance of two evaluations.
 fn seconds(group: &Group) -> i64 {
     group.interval.parse::<Span>().unwrap().as_seconds() as i64
+}
+
+/// What the daemon asks at each of its ticks: what is new, and how far before that it looks back.
+fn daemon(read: &impl Fn(&str) -> Effort) -> Effort {
+    let pace = Pace { scrape_interval: Span::seconds(SCRAPE), ..Pace::DEFAULT };
+    read(&format!("{TOTAL}[{}]", pace.every + pace.lookback())) * (60.0 / pace.every.as_seconds())
 }
 
 /// One evaluation of all rules, alerts too.
