@@ -22,8 +22,8 @@ const FLOW: Requests = Requests { total: 3, failed: 0, slow: 0 };
 const BUSY: Range<u64> = 5..50;
 
 const BEAT: Duration = Duration::from_millis(20);
-/// Who reads between two beats that are further apart misses more than a thousandth of a minute's energy.
-const LATE: Duration = Duration::from_millis(300);
+/// Who reads between two beats that are further apart errs by more than half a percent of what a minute costs the service.
+const LATE: Duration = Duration::from_millis(600);
 const ZONE: &str = "intel-rapl:0";
 const UNIT: &str = "fs/cgroup/system.slice/shop.service";
 
