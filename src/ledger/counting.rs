@@ -236,6 +236,7 @@ fn count(
     }
 }
 
+/// The samples that can be counted: those without an [`oddity`].
 pub fn sound(samples: &[Sample]) -> impl DoubleEndedIterator<Item = &Sample> {
     samples.iter().filter(|sample| oddity(sample).is_none())
 }

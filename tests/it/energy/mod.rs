@@ -95,6 +95,11 @@ fn a_request_costs_what_it_costs_and_the_host_is_judged_by_it_also_after_a_kill(
     assert_within_a_percent(of_shop("energy_joules_per_request"), JOULES_PER_REQUEST, "joules per request");
     assert_within_a_percent(of_shop("requests_per_watthour"), 3_600.0 / JOULES_PER_REQUEST, "requests per Wh");
     assert_within_a_percent(of_shop("carbon_grams_per_request"), grams, "grams per request");
+    let peak = value(&metrics, "burnwatch_host_power_peak_watts");
+    assert!(
+        peak.is_some_and(|peak| peak > IDLE_WATTS && peak < 200.0),
+        "{peak:?} W are within the limit that is shipped"
+    );
     assert_eq!(check_metrics(&metrics), Ok(()));
     assert!(judged(&daemon).iter().all(|(_, bad)| *bad == 0.0), "{:?}", judged(&daemon));
 
