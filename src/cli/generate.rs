@@ -15,7 +15,7 @@ use crate::dashboards;
 use crate::io::files::{Difference, Generated};
 use crate::plan::{Question, Reading};
 use crate::report::Findings;
-use crate::rules::{self, HEADER, INHIBITION, Pace, RuleFile, Terms};
+use crate::rules::{self, HEADER, INHIBITION, Pace, RuleFile};
 use crate::slos::Slo;
 use crate::units::{Problem, Severity};
 
@@ -160,9 +160,9 @@ async fn of_slos(
     }
     let natives = if is_online { natives(config, &slos).await? } else { HashSet::new() };
     let terms = config.terms(flags.style(), natives);
-    let (files, problems) = rules::files(&slos, &terms);
-    refuse(problems.into_iter().chain(rules::colliding(&files, flags.format())).collect())?;
-    texts(kind, files, &slos, &terms, flags)
+    let (files, notes) = (rules::files(&slos, &terms), rules::notes(&slos, terms.style));
+    refuse(notes.into_iter().chain(rules::colliding(&files, flags.format())).collect())?;
+    texts(kind, &files, flags)
 }
 
 /// Problems are told; an error among them keeps anything from being generated, for a file would lack an SLO.
@@ -191,13 +191,7 @@ async fn natives(config: &Config, slos: &[Slo]) -> anyhow::Result<HashSet<String
 }
 
 /// The texts by path. Rules and their tests share a directory, for the tests name the rules beside them.
-fn texts(
-    kind: Option<Kind>,
-    files: Vec<RuleFile>,
-    slos: &[Slo],
-    terms: &Terms,
-    flags: &Flags,
-) -> anyhow::Result<BTreeMap<PathBuf, String>> {
+fn texts(kind: Option<Kind>, files: &[RuleFile], flags: &Flags) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let directory = flags.directory(kind, "rules");
     let mut kinds = kind.map_or(Kind::OF_SLOS.to_vec(), |kind| vec![kind]);
     if !flags.is_testable() {
@@ -210,10 +204,9 @@ fn texts(
             match kind {
                 Kind::Rules => _ = texts.insert(directory.join(&name), file.text(flags.format())),
                 Kind::Tests => {
-                    let slos: Vec<&Slo> = slos.iter().filter(|slo| slo.id.service == file.service).collect();
                     for pace in Pace::ALL {
                         let path = directory.join(pace.directory()).join(&name);
-                        texts.extend(rules::unit_tests(&file, &slos, pace, terms)?.map(|text| (path, text)));
+                        texts.extend(rules::unit_tests(file, pace)?.map(|text| (path, text)));
                     }
                 }
                 Kind::Dashboards => {}

@@ -1,5 +1,7 @@
 //! Alerts and what they say: the rows of the one alert table as PromQL, and for people.
 
+use std::borrow::Cow;
+
 use crate::budget::{Row, Severity};
 use crate::promql::names;
 use crate::rules::reading::Recorded;
@@ -69,17 +71,17 @@ impl<'a> Alerts<'a> {
     ) -> Option<Rule> {
         let slo = self.slo;
         let Tone::On { labels, annotations } = slo.alerting.tone(severity) else { return None };
-        let severity = Labels::new([("severity", severity.name())]);
-        let labels = all_verbatim(&slo.labels.overlaid(&severity).overlaid(labels));
-        let id = Labels::new([("service", &*slo.id.service), ("slo", &*slo.id.slo)]);
+        let said = slo.labels.iter().chain([("severity", severity.name())]).chain(labels.iter());
+        let id = [("service", &*slo.id.service), ("slo", &*slo.id.slo)].map(|(name, value)| (name, Cow::from(value)));
+        let labels = Labels::new(said.map(named_verbatim).chain(id));
         let description = match &*slo.description {
             "" => description,
             said => format!("{}; {description}", verbatim(said)),
         };
-        let told = [("summary", summary), ("description", description)];
+        let told = [("summary", Cow::from(summary)), ("description", Cow::from(description))];
         let runbook = slo.alerting.runbook.as_deref().map(|runbook| ("runbook_url", verbatim(runbook)));
-        let annotations = Labels::new(told.into_iter().chain(runbook)).overlaid(&all_verbatim(annotations));
-        Some(Rule::Alerting { alert, expr, labels: labels.overlaid(&id), annotations })
+        let annotations = Labels::new(told.into_iter().chain(runbook).chain(annotations.iter().map(named_verbatim)));
+        Some(Rule::Alerting { alert, expr, labels, annotations })
     }
 
     fn name(&self) -> String {
@@ -94,7 +96,8 @@ pub fn exceeded(slo: &Slo, recorded: &Recorded, timing: &Timing, rows: &[Row]) -
 }
 
 fn row_exceeded(slo: &Slo, recorded: &Recorded, timing: &Timing, row: &Row) -> String {
-    let burn = |over: Span| format!("{} > {}", recorded.series(&names::recorded_burn_rate(over)), row.burn.get());
+    let limit = row.burn.get().to_string();
+    let burn = |over: Span| [&recorded.series(&names::recorded_burn_rate(over)), " > ", &limit].concat();
     let both = format!("{} and {}", burn(row.short), burn(row.long));
     // The last row is for what goes on for long: it speaks however few events there are.
     let is_last = timing.rows.rows.last() == Some(row);
@@ -118,11 +121,14 @@ fn events_over(recorded: &Recorded, timing: &Timing, over: Span) -> String {
     }
 }
 
-fn all_verbatim(texts: &Labels) -> Labels {
-    Labels::new(texts.iter().map(|(name, text)| (name, verbatim(text))))
+fn named_verbatim<'a>((name, text): (&'a str, &'a str)) -> (&'a str, Cow<'a, str>) {
+    (name, verbatim(text))
 }
 
 /// A text as Prometheus' templates have to be given it.
-fn verbatim(text: &str) -> String {
-    text.replace("{{", "{{\"{{\"}}")
+fn verbatim(text: &str) -> Cow<'_, str> {
+    match text.contains("{{") {
+        true => text.replace("{{", "{{\"{{\"}}").into(),
+        false => text.into(),
+    }
 }

@@ -13,7 +13,7 @@ use crate::rules::timing::Timing;
 use crate::rules::written::written;
 use crate::rules::{Style, Terms};
 use crate::slos::{Sli, Slo};
-use crate::units::{Labels, Place, Problem, Span};
+use crate::units::{Labels, Problem, Span};
 
 /// The file and the group of the daemon itself, where some rule needs one. A service of that name shares the file.
 pub const DAEMON: &str = "burnwatch";
@@ -40,13 +40,15 @@ pub enum Format {
     Operator,
 }
 
-/// The rules of one service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RuleFile {
-    pub service: Box<str>,
-    /// Where its first SLO is declared.
-    place: Option<Place>,
-    pub groups: Vec<Group>,
+/// The rules of one service. They are made when they are asked for, since those of many SLOs are large.
+#[derive(Debug, Clone)]
+pub struct RuleFile<'a> {
+    pub service: &'a str,
+    /// In the order of their declaration.
+    pub slos: Vec<&'a Slo>,
+    pub terms: &'a Terms,
+    /// Whether the daemon's own group is among them.
+    is_daemons: bool,
 }
 
 /// Rules that are evaluated one after the other.
@@ -63,41 +65,44 @@ pub enum Rule {
     Alerting { alert: &'static str, expr: String, labels: Labels, annotations: Labels },
 }
 
-/// The rule files of all SLOs, by service, with that of the daemon where there is one; and what is to be said of them.
-pub fn files<S: Borrow<Slo>>(slos: &[S], terms: &Terms) -> (Vec<RuleFile>, Vec<Problem>) {
-    let mut files: BTreeMap<Box<str>, RuleFile> = BTreeMap::new();
-    let mut problems = Vec::new();
-    let is_own = |slo: &S| matches!(slo.borrow().sli, Sli::Own { .. });
-    if terms.has_daemon || terms.style == Style::Exporter || slos.iter().any(is_own) {
-        let groups = vec![exporter::daemon(terms.style)];
-        files.insert(DAEMON.into(), RuleFile { service: DAEMON.into(), place: None, groups });
-    }
+/// The rule files of all SLOs, by service, with that of the daemon where there is one.
+pub fn files<'a, S: Borrow<Slo>>(slos: &'a [S], terms: &'a Terms) -> Vec<RuleFile<'a>> {
+    let file = |service: &'a str| RuleFile { service, slos: Vec::new(), terms, is_daemons: false };
+    let mut files: BTreeMap<&str, RuleFile> = BTreeMap::new();
     for slo in slos.iter().map(Borrow::borrow) {
-        let service = &slo.id.service;
-        let new = || RuleFile { service: service.clone(), place: Some(slo.place.clone()), groups: Vec::new() };
-        let (groups, problem) = groups(slo, terms);
-        files.entry(service.clone()).or_insert_with(new).groups.extend(groups);
-        problems.extend(problem);
+        let service = &*slo.id.service;
+        files.entry(service).or_insert_with(|| file(service)).slos.push(slo);
     }
-    (files.into_values().collect(), problems)
+    if terms.has_daemon || terms.style == Style::Exporter || slos.iter().any(|slo| is_own(slo.borrow())) {
+        files.entry(DAEMON).or_insert_with(|| file(DAEMON)).is_daemons = true;
+    }
+    files.into_values().collect()
 }
 
-/// The groups of one SLO, and what its author should know of them.
-fn groups(slo: &Slo, terms: &Terms) -> (Vec<Group>, Option<Problem>) {
+/// What the authors of SLOs should know of their rules.
+pub fn notes<S: Borrow<Slo>>(slos: &[S], style: Style) -> Vec<Problem> {
+    let note = |slo: &Slo| {
+        let what = format!("{} reads what only burnwatch measures", slo.id);
+        let remedy = "its alerts work while the daemon runs and is scraped";
+        Problem::note("own_reading", what, remedy).at(&slo.place).about(&slo.id)
+    };
+    let slos = slos.iter().map(Borrow::borrow);
+    slos.filter(|slo| style == Style::Standalone && is_own(slo)).map(note).collect()
+}
+
+/// Whether only burnwatch measures what an SLO reads; then Prometheus can but take the daemon's word for it.
+fn is_own(slo: &Slo) -> bool {
+    matches!(slo.sli, Sli::Own { .. })
+}
+
+/// The groups of one SLO.
+fn groups(slo: &Slo, terms: &Terms) -> Vec<Group> {
     let timing = Timing::new(slo, terms);
-    let exporter = || exporter::group(slo, &timing, terms).into_iter().collect();
-    match terms.style {
-        Style::Exporter => (exporter(), None),
-        Style::Standalone => match standalone(slo, &timing, terms) {
-            Some(groups) => (groups, None),
-            None => {
-                let what = format!("{} reads what only burnwatch measures", slo.id);
-                let remedy = "its alerts work while the daemon runs and is scraped";
-                let note = Problem::note("own_reading", what, remedy).at(&slo.place).about(&slo.id);
-                (exporter(), Some(note))
-            }
-        },
-    }
+    let standalone = match terms.style {
+        Style::Standalone => standalone(slo, &timing, terms),
+        Style::Exporter => None,
+    };
+    standalone.unwrap_or_else(|| exporter::group(slo, &timing, terms).into_iter().collect())
 }
 
 /// Prometheus computes everything; `None` where it cannot.
@@ -124,32 +129,39 @@ pub fn colliding(files: &[RuleFile], format: Format) -> Vec<Problem> {
     let mut problems = Vec::new();
     for file in files {
         let name = file.name(format).to_lowercase();
-        if let Some(first) = seen.insert(name, &file.service) {
+        if let Some(first) = seen.insert(name, file.service) {
             let what = format!("the rule files of {first} and {} would both be {}", file.service, file.name(format));
             let problem = Problem::error("colliding_names", what, "give one of the services another name");
-            problems.push(Problem { place: file.place.clone(), ..problem });
+            let place = file.slos.first().map(|slo| slo.place.clone());
+            problems.push(Problem { place, ..problem });
         }
     }
     problems
 }
 
-impl RuleFile {
+impl RuleFile<'_> {
     /// The name of the file: the service's, and for Kubernetes only what a resource may be called.
     pub fn name(&self, format: Format) -> String {
         match format {
             Format::Prometheus => format!("{}.yaml", self.service),
-            Format::Operator => format!("{}.yaml", resource(&self.service)),
+            Format::Operator => format!("{}.yaml", resource(self.service)),
         }
+    }
+
+    /// The daemon's group comes first.
+    pub fn groups(&self) -> Vec<Group> {
+        let daemon = self.is_daemons.then(|| exporter::daemon(self.terms.style));
+        daemon.into_iter().chain(self.slos.iter().flat_map(|slo| groups(slo, self.terms))).collect()
     }
 
     /// The text of the file, under its header.
     pub fn text(&self, format: Format) -> String {
         let head = format!("{HEADER}{}", commented(INHIBITION));
         match format {
-            Format::Prometheus => written(head, &self.groups, 0),
+            Format::Prometheus => written(head, &self.groups(), 0),
             Format::Operator => {
-                let name = resource(&self.service);
-                written(format!("{head}{RESOURCE}metadata:\n  name: slo-{name}\nspec:\n"), &self.groups, 2)
+                let name = resource(self.service);
+                written(format!("{head}{RESOURCE}metadata:\n  name: slo-{name}\nspec:\n"), &self.groups(), 2)
             }
         }
     }

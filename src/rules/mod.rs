@@ -12,6 +12,6 @@ mod file;
 mod unit_tests;
 
 pub use alerting::{BURN_ALERT, DOWN_ALERT, NO_DATA_ALERT};
-pub use file::{Format, Group, HEADER, INHIBITION, Rule, RuleFile, colliding, files};
+pub use file::{Format, Group, HEADER, INHIBITION, Rule, RuleFile, colliding, files, notes};
 pub use terms::{Style, Terms};
 pub use unit_tests::{Pace, unit_tests};

@@ -16,12 +16,14 @@ pub struct Recordings<'a> {
     recorded: &'a Recorded,
     timing: &'a Timing,
     labels: Labels,
+    /// The share of events that may be bad.
+    allowed: String,
 }
 
 impl<'a> Recordings<'a> {
     pub fn of(slo: &'a Slo, recorded: &'a Recorded, timing: &'a Timing) -> Recordings<'a> {
         let labels = Labels::new([("service", &*slo.id.service), ("slo", &*slo.id.slo)]);
-        Recordings { slo, recorded, timing, labels }
+        Recordings { slo, recorded, timing, labels, allowed: slo.objective.allowed().to_string() }
     }
 
     /// The rates that all else is made of, and the burns that pages wait for; `None` where Prometheus cannot read them.
@@ -105,7 +107,7 @@ impl<'a> Recordings<'a> {
 
     /// How many times faster than allowed; nothing without events.
     fn burn(&self, bad: &str, events: &str) -> String {
-        format!("{bad}\n/ ({events} > 0) / {}", self.slo.objective.allowed())
+        [bad, "\n/ (", events, " > 0) / ", &self.allowed].concat()
     }
 
     fn series(&self, name: &str) -> String {

@@ -1,6 +1,8 @@
 //! Groups as YAML. Those of a thousand SLOs are megabytes, of which a serializer asks at every text what any reader
 //! might take it for; here a text is bare only where that is plain to see. Never knows what a rule says.
 
+use std::ops::Range;
+
 use crate::rules::{Group, Rule};
 use crate::units::Labels;
 
@@ -15,7 +17,7 @@ const BESIDE: usize = 160;
 
 /// `head` and, below it, the groups; `margin` is the column that they begin in.
 pub fn written(head: String, groups: &[Group], margin: usize) -> String {
-    let mut page = Page { text: head };
+    let mut page = Page { text: head, labels: None };
     page.text.reserve(groups.iter().flat_map(|group| &group.rules).map(|rule| rule.expr().len() + BESIDE).sum());
     page.list(margin, "groups", groups, |page, group| page.group(margin + 2, group));
     page.text
@@ -24,6 +26,8 @@ pub fn written(head: String, groups: &[Group], margin: usize) -> String {
 /// The text so far. A column is that of a key, whatever leads it.
 struct Page {
     text: String,
+    /// The last labels of a recording, and where they stand: all recordings of an SLO have the same.
+    labels: Option<(Labels, Range<usize>)>,
 }
 
 impl Page {
@@ -40,7 +44,7 @@ impl Page {
             Rule::Recording { record, expr, labels } => {
                 self.entry(column, "- ", "record", record);
                 self.entry(column, "", "expr", expr);
-                self.map(column, "labels", labels);
+                self.recorded_labels(column, labels);
             }
             Rule::Alerting { alert, expr, labels, annotations } => {
                 self.entry(column, "- ", "alert", alert);
@@ -66,6 +70,15 @@ impl Page {
             self.text.push(':');
             self.value(column + 2, value);
         }
+    }
+
+    fn recorded_labels(&mut self, column: usize, labels: &Labels) {
+        let start = self.text.len();
+        match &self.labels {
+            Some((last, place)) if last == labels => self.text.extend_from_within(place.clone()),
+            Some(_) | None => self.map(column, "labels", labels),
+        }
+        self.labels = Some((labels.clone(), start..self.text.len()));
     }
 
     fn entry(&mut self, column: usize, lead: &str, key: &str, value: &str) {
@@ -135,9 +148,7 @@ fn is_plain(value: &str) -> bool {
         b'0'..=b'9' => bytes.contains(&b'('),
         first => first.is_ascii_alphabetic() && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)),
     });
-    begins_a_text
-        && !bytes.windows(2).any(|pair| matches!(pair, [b':', b' '] | [b' ', b'#'] | [_, ..b' ' | b'\x7f'..]))
-        && !value.ends_with([':', ' '])
+    begins_a_text && is_ascii(value) && !has_mark(value) && !value.ends_with([':', ' '])
 }
 
 /// Whether `value` has lines that can stand below each other as they are.
@@ -149,7 +160,21 @@ fn is_block(value: &str) -> bool {
 }
 
 fn is_all_printable(line: &str) -> bool {
-    line.bytes().all(|byte| matches!(byte, b' '..=b'~')) || line.chars().all(is_printable)
+    is_ascii(line) || line.chars().all(is_printable)
+}
+
+/// Whether `line` is letters, digits, signs and spaces of ASCII. Like [`has_mark`] it looks at every byte, whatever it
+/// found before: so it looks at many at once.
+fn is_ascii(line: &str) -> bool {
+    line.bytes().fold(true, |is_ascii, byte| is_ascii & matches!(byte, b' '..=b'~'))
+}
+
+/// Whether a reader sees the end of a key in `line`, or the beginning of a comment.
+fn has_mark(line: &str) -> bool {
+    let pairs = line.bytes().zip(line.bytes().skip(1));
+    pairs.fold(false, |is_found, (byte, next)| {
+        is_found | ((byte == b':') & (next == b' ')) | ((byte == b' ') & (next == b'#'))
+    })
 }
 
 /// Whether YAML lets `letter` stand for itself, and no reader ends a line or a file at it (YAML 1.2.2, 5.1 and 5.4).
@@ -207,7 +232,7 @@ mod tests {
     }
 
     fn check(text: &str, expected: &str) {
-        let mut page = Page { text: String::new() };
+        let mut page = Page { text: String::new(), labels: None };
         page.entry(0, "", "a", text);
         assert_eq!(page.text, format!("a: {expected}\n"), "{text:?}");
         is_read_back(text);

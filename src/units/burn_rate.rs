@@ -27,8 +27,7 @@ impl BurnRate {
 impl fmt::Display for BurnRate {
     /// With at most two decimals: `14.4`, `0.25`, `31`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let text = format!("{:.2}", self.0);
-        write!(f, "{}", text.trim_end_matches('0').trim_end_matches('.'))
+        ((self.0 * 100.0).round() / 100.0).fmt(f)
     }
 }
 

@@ -114,8 +114,8 @@ fn nearest_float(parts: u64) -> f64 {
 impl fmt::Display for Objective {
     /// As a percentage: `99.9%`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let percent = format!("{:.13}", self.ratio * 100.0);
-        write!(f, "{}%", percent.trim_end_matches('0').trim_end_matches('.'))
+        let good = (self.ratio * ONE as f64).round();
+        write!(f, "{}%", good / (ONE / 100) as f64)
     }
 }
 

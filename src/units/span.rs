@@ -164,14 +164,15 @@ impl fmt::Display for Span {
     /// As a PromQL duration in days and less: `30d`, `1h30m`, `250ms`, `0s`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         if self.is_zero() {
-            return write!(f, "0s");
+            return f.write_str("0s");
         }
         let mut rest = self.0;
         for (name, millis) in &UNITS[2..] {
             let count = rest / millis;
             rest %= millis;
             if count > 0 {
-                write!(f, "{count}{name}")?;
+                count.fmt(f)?;
+                f.write_str(name)?;
             }
             if rest == 0 {
                 break;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::io::prometheus::Running;
 use crate::promql::Expression;
-use crate::rules::{Rule, RuleFile};
+use crate::rules::{Group, Rule};
 use crate::slos::Slo;
 use crate::units::{Labels, Problem, SloId};
 
@@ -24,14 +24,14 @@ pub struct Finding {
 /// The findings, by what they are about; `None` is the daemon.
 pub type Findings = BTreeMap<Option<SloId>, Finding>;
 
-/// Compares what is `running` with what `files` hold; who is as it should be is left out.
-pub fn findings(files: &[RuleFile], running: &[Running]) -> Findings {
+/// Compares what is `running` with the rules of `groups`; who is as it should be is left out.
+pub fn findings(groups: impl IntoIterator<Item = Group>, running: &[Running]) -> Findings {
     let mut by_name: HashMap<(&str, &str), Vec<&Running>> = HashMap::new();
     for rule in running {
         by_name.entry((&rule.group, &rule.name)).or_default().push(rule);
     }
     let mut findings = Findings::new();
-    for group in files.iter().flat_map(|file| &file.groups) {
+    for group in groups {
         for rule in &group.rules {
             let (name, expr, labels) = parts(rule);
             let finding = findings.entry(owner(labels)).or_default();
@@ -110,10 +110,10 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::rules::{self, Style, Terms};
+    use crate::rules::{self, RuleFile, Style, Terms};
     use crate::units::Span;
 
-    fn files() -> (Vec<RuleFile>, Vec<Arc<Slo>>) {
+    fn groups() -> (Vec<Group>, Vec<Arc<Slo>>) {
         let text = "service: shop\nslos:\n  - { name: up, objective: 99%, sli: { up: up } }\n  \
                     - { name: load, objective: 99%, sli: { value: 'sum by (job) (load)', under: 5 } }\n";
         let slos: Vec<Arc<Slo>> = crate::slos::read("f", text).0.into_iter().map(Arc::new).collect();
@@ -121,12 +121,12 @@ mod tests {
         let no_data_after = Span::minutes(5);
         let style = Style::Standalone;
         let terms = Terms { style, floor, shortest_rate, no_data_after, has_daemon: true, natives: HashSet::new() };
-        (rules::files(&slos, &terms).0, slos)
+        (rules::files(&slos, &terms).iter().flat_map(RuleFile::groups).collect(), slos)
     }
 
     /// What a server tells that runs all of it, in its own print.
-    fn running(files: &[RuleFile]) -> Vec<Running> {
-        let of_group = |group: &rules::Group| {
+    fn running(groups: &[Group]) -> Vec<Running> {
+        let of_group = |group: &Group| {
             let running = |rule: &Rule| {
                 let (name, expr, labels) = parts(rule);
                 let query = expr
@@ -137,20 +137,20 @@ mod tests {
             };
             group.rules.iter().map(running).collect::<Vec<_>>()
         };
-        files.iter().flat_map(|file| &file.groups).flat_map(of_group).collect()
+        groups.iter().flat_map(of_group).collect()
     }
 
-    /// How many rules an SLO of [`files`] has.
+    /// How many rules an SLO of [`groups`] has.
     fn count(slo: &str) -> usize {
-        running(&files().0).iter().filter(|rule| rule.labels.get("slo") == slo).count()
+        running(&groups().0).iter().filter(|rule| rule.labels.get("slo") == slo).count()
     }
 
     /// The problems of a server that runs other than it should.
     fn check(change: impl Fn(&mut Vec<Running>), expected: &[&str]) {
-        let (files, slos) = files();
-        let mut running = running(&files);
+        let (groups, slos) = groups();
+        let mut running = running(&groups);
         change(&mut running);
-        let findings = findings(&files, &running);
+        let findings = findings(groups, &running);
         let mut told = unloaded(&findings, "p", Path::new("/r"), &slos);
         told.extend(failing(&findings, "p", &slos));
         let told: Vec<String> = told.iter().map(ToString::to_string).collect();

@@ -50,7 +50,7 @@ pub struct RuleFiles {
 /// An edition as files.
 struct Printed {
     edition: Edition,
-    files: Vec<RuleFile>,
+    terms: Terms,
     generated: Generated,
     notes: Vec<Problem>,
     /// Why it cannot be written.
@@ -199,8 +199,9 @@ impl RuleFiles {
                 return Ok(Verdict::Open(vec![Problem::warning("rules_unread", what, error.remedy())]));
             }
         };
-        let findings = loaded::findings(&printed.files, &running);
         let slos = &printed.edition.slos;
+        let files = rules::files(slos, &printed.terms);
+        let findings = loaded::findings(files.iter().flat_map(RuleFile::groups), &running);
         let unloaded = loaded::unloaded(&findings, name, &self.dir, slos);
         let failing = loaded::failing(&findings, name, slos);
         if unloaded.is_empty() {
@@ -224,12 +225,13 @@ impl RuleFiles {
 impl Printed {
     fn of(edition: &Edition, terms: &Terms, dir: &Path) -> Printed {
         let terms = Terms { natives: edition.natives.clone(), ..terms.clone() };
-        let (files, notes) = rules::files(&edition.slos, &terms);
+        let files = rules::files(&edition.slos, &terms);
         let faults = rules::colliding(&files, Format::Prometheus);
         let text = |file: &RuleFile| (dir.join(file.name(Format::Prometheus)), file.text(Format::Prometheus));
         let texts = files.iter().map(text).collect();
         let generated = Generated { texts, header: HEADER, is_whole: edition.is_whole };
-        Printed { edition: edition.clone(), files, generated, notes, faults }
+        let notes = rules::notes(&edition.slos, terms.style);
+        Printed { edition: edition.clone(), terms, generated, notes, faults }
     }
 }
 

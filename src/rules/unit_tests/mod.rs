@@ -8,7 +8,6 @@ mod story;
 
 use serde::Serialize;
 
-use crate::rules::Terms;
 use crate::rules::timing::Timing;
 use crate::rules::unit_tests::invented::Invented;
 use crate::rules::unit_tests::story::{Story, Telling};
@@ -37,13 +36,9 @@ impl Pace {
     }
 }
 
-/// The tests of one rule file, whose SLOs are `slos`; `None` where no series can be invented for any of them.
-pub fn unit_tests(
-    file: &RuleFile,
-    slos: &[&Slo],
-    pace: Pace,
-    terms: &Terms,
-) -> Result<Option<String>, yaml::Unwritable> {
+/// The tests of one rule file; `None` where no series can be invented for any of its SLOs.
+pub fn unit_tests(file: &RuleFile, pace: Pace) -> Result<Option<String>, yaml::Unwritable> {
+    let RuleFile { slos, terms, .. } = file;
     let timings: Vec<Timing> = slos.iter().map(|slo| Timing::new(slo, terms)).collect();
     let shortest = |interval: fn(&Timing) -> Span| timings.iter().map(interval).min().unwrap_or(Span::seconds(30));
     let (step, scrape) = match pace {
@@ -71,7 +66,7 @@ pub fn unit_tests(
         return Ok(None);
     }
     let tests: Vec<Test> = together(stories).into_iter().map(|stories| test(stories, scrape)).collect();
-    let group_eval_order = file.groups.iter().map(|group| &*group.name).collect();
+    let group_eval_order = file.groups().into_iter().map(|group| group.name).collect();
     let rules = format!("../../{}", file.name(Format::Prometheus));
     let body =
         yaml::written(&File { rule_files: [rules], evaluation_interval: step.to_string(), group_eval_order, tests })?;
@@ -148,11 +143,11 @@ fn test(stories: Vec<(Invented, Story)>, scrape: Span) -> Test {
 }
 
 #[derive(Serialize)]
-struct File<'a> {
+struct File {
     rule_files: [String; 1],
     evaluation_interval: String,
     /// Else promtool takes the groups in any order, and some read what others have yet to record.
-    group_eval_order: Vec<&'a str>,
+    group_eval_order: Vec<String>,
     tests: Vec<Test>,
 }
 

@@ -7,7 +7,7 @@ use std::ops::{Add, Mul};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use burnwatch::plan::Pace;
-use burnwatch::rules::{Group, Rule, Style, Terms, files};
+use burnwatch::rules::{Group, Rule, RuleFile, Style, Terms, files};
 use burnwatch::slos;
 use burnwatch::units::Span;
 
@@ -191,7 +191,7 @@ fn groups(style: Style) -> Vec<Group> {
     let has_daemon = style == Style::Exporter;
     let terms =
         Terms { style, floor: five, shortest_rate: five, no_data_after: five, has_daemon, natives: HashSet::new() };
-    files(&slos, &terms).0.into_iter().flat_map(|file| file.groups).collect()
+    files(&slos, &terms).iter().flat_map(RuleFile::groups).collect()
 }
 
 /// The distance of two evaluations.
