@@ -22,6 +22,11 @@ const SLOWNESS: Reads = (
     [r#"duration_seconds_bucket{le="+Inf"}"#, r#"duration_seconds_bucket{le="0.2"}"#],
 );
 
+const EXPRESSED: Reads = (
+    "{ bad: 'sum(increase(failed_total[$window]))', total: 'sum(increase(asked_total[$window]))' }",
+    ["asked_total", "failed_total"],
+);
+
 /// What has to be so at an instant: whether an alert fires, or what is recorded, to a hundredth.
 enum Wanted {
     Page(&'static str, bool),
@@ -121,6 +126,22 @@ const TESTS: &[Test] = &[
             Page("2h1m", false),
         ],
     },
+    // For a minute the one series is no number, and later the other: each makes what is read of it none for an hour.
+    // What was recorded before and after stays what it was, and so does every sum of it.
+    Test {
+        name: "no number",
+        pace: QUICK,
+        reads: EXPRESSED,
+        values: ["0+1500x120 NaN NaN NaN NaN 187500+1500x600", "0x400 NaN NaN NaN NaN 0x320"],
+        wanted: &[
+            Worth("slo:events:rate5m", "50m", 100.0),
+            Worth("slo:burn_rate:6h", "1h50m", 0.0),
+            Worth("slo:error_budget_remaining:ratio", "1h", 1.0),
+            Worth("slo:error_budget_remaining:ratio", "2h50m", 1.0),
+            Page("2h50m", false),
+            Ticket("2h50m", false),
+        ],
+    },
     // Who has no requests has spent nothing.
     Test {
         name: "no request ever",
@@ -189,6 +210,8 @@ const WRONG: &[(&str, &str, &str)] = &[
         "slo=\"api\"}[10m])\n    labels:\n      service: shop\n      severity",
         "slo=\"api\"}[3m])\n    labels:\n      service: shop\n      severity",
     ),
+    ("no number", "asked_total[5m]))) / 300 >= 0", "asked_total[5m]))) / 300"),
+    ("no number", "failed_total[5m]))) / 300 >= 0", "failed_total[5m]))) / 300"),
     ("all are slow", r#"le="+Inf""#, r#"le="0.2""#),
     ("all are slow", "clamp_min(", "0 * clamp_min("),
     ("0.7 %", "> 6)", "> 7)"),
