@@ -1,12 +1,18 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 
-use super::*;
-use crate::io::scrape::{self, Exposed, Scrape};
+use crate::daemon::source::scraping::{Scraped, Watch};
+use crate::io::scrape::{self, Config, Error, Exposed, Scrape};
 use crate::io::{clock, http};
-use crate::plan::{self, Pace};
+use crate::plan::{self, Facts, Pace, Plan, Series};
+use crate::promql::{Narrowing, names};
+use crate::report::Check;
 use crate::slos::{self, Slo};
+use crate::tick::{Ask, Over};
+use crate::units::{Labels, Span, Timestamp};
 
 const SLOS: &str = "
 service: shop
