@@ -159,8 +159,7 @@ impl Slos<'_> {
 
 /// The labels of every series of an SLO.
 fn labels(of: &Standing) -> Vec<LabelPair> {
-    let id = [("service", &*of.slo.id.service), ("slo", &*of.slo.id.slo)];
-    id.into_iter().chain(of.slo.labels.iter()).map(|(name, value)| pair(name, value)).collect()
+    of.slo.id.labels().into_iter().chain(of.slo.labels.iter()).map(|(name, value)| pair(name, value)).collect()
 }
 
 /// A label.

@@ -72,7 +72,7 @@ impl<'a> Alerts<'a> {
         let slo = self.slo;
         let Tone::On { labels, annotations } = slo.alerting.tone(severity) else { return None };
         let said = slo.labels.iter().chain([("severity", severity.name())]).chain(labels.iter());
-        let id = [("service", &*slo.id.service), ("slo", &*slo.id.slo)].map(|(name, value)| (name, Cow::from(value)));
+        let id = slo.id.labels().map(|(name, value)| (name, Cow::from(value)));
         let labels = Labels::new(said.map(named_verbatim).chain(id));
         let description = match &*slo.description {
             "" => description,

@@ -17,8 +17,8 @@ pub struct Recorded {
 
 impl Recorded {
     pub fn of(id: &SloId) -> Recorded {
-        let label = |label: &str, value: &str| Matcher::new(label, Op::Equal, value);
-        let any = Selector::new(names::RECORDED_COVERAGE, [label("service", &id.service), label("slo", &id.slo)]);
+        let matchers = id.labels().map(|(label, value)| Matcher::new(label, Op::Equal, value));
+        let any = Selector::new(names::RECORDED_COVERAGE, matchers);
         Recorded { conditions: any.conditions(), any }
     }
 

@@ -22,7 +22,7 @@ pub struct Recordings<'a> {
 
 impl<'a> Recordings<'a> {
     pub fn of(slo: &'a Slo, recorded: &'a Recorded, timing: &'a Timing) -> Recordings<'a> {
-        let labels = Labels::new([("service", &*slo.id.service), ("slo", &*slo.id.slo)]);
+        let labels = Labels::new(slo.id.labels());
         Recordings { slo, recorded, timing, labels, allowed: slo.objective.allowed().to_string() }
     }
 

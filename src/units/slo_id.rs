@@ -13,6 +13,11 @@ impl SloId {
     pub fn new(service: impl Into<Box<str>>, slo: impl Into<Box<str>>) -> SloId {
         SloId { service: service.into(), slo: slo.into() }
     }
+
+    /// The labels that tell its series, its rules and its alerts from those of others.
+    pub fn labels(&self) -> [(&'static str, &str); 2] {
+        [("service", &self.service), ("slo", &self.slo)]
+    }
 }
 
 impl fmt::Display for SloId {

@@ -97,8 +97,7 @@ fn of_severity(standing: &Standing, severity: Severity) -> Option<(Labels, Alert
     let alert = standing.alerts.active(severity)?;
     let slo = &standing.slo;
     let Tone::On { labels, annotations } = slo.alerting.tone(severity) else { return None };
-    let own =
-        [("alertname", ALERT), ("service", &*slo.id.service), ("slo", &*slo.id.slo), ("severity", severity.name())];
+    let own = [("alertname", ALERT), ("severity", severity.name())].into_iter().chain(slo.id.labels());
     let said = [
         ("summary", format!("{} burns its error budget", slo.id)),
         ("description", alert.because.to_string()),
