@@ -198,19 +198,17 @@ fn texts(kind: Option<Kind>, files: &[RuleFile], flags: &Flags) -> anyhow::Resul
         kinds.retain(|kind| *kind != Kind::Tests);
     }
     let mut texts = BTreeMap::new();
-    for file in files {
+    for (kind, file) in kinds.iter().flat_map(|kind| files.iter().map(move |file| (kind, file))) {
         let name = file.name(flags.format());
-        for kind in &kinds {
-            match kind {
-                Kind::Rules => _ = texts.insert(directory.join(&name), file.text(flags.format())),
-                Kind::Tests => {
-                    for pace in Pace::ALL {
-                        let path = directory.join(pace.directory()).join(&name);
-                        texts.extend(rules::unit_tests(file, pace)?.map(|text| (path, text)));
-                    }
+        match kind {
+            Kind::Rules => _ = texts.insert(directory.join(name), file.text(flags.format())),
+            Kind::Tests => {
+                for pace in Pace::ALL {
+                    let path = directory.join(pace.directory()).join(&name);
+                    texts.extend(rules::unit_tests(file, pace)?.map(|text| (path, text)));
                 }
-                Kind::Dashboards => {}
             }
+            Kind::Dashboards => {}
         }
     }
     Ok(texts)

@@ -73,12 +73,14 @@ impl Page {
     }
 
     fn recorded_labels(&mut self, column: usize, labels: &Labels) {
-        let start = self.text.len();
         match &self.labels {
             Some((last, place)) if last == labels => self.text.extend_from_within(place.clone()),
-            Some(_) | None => self.map(column, "labels", labels),
+            Some(_) | None => {
+                let start = self.text.len();
+                self.map(column, "labels", labels);
+                self.labels = Some((labels.clone(), start..self.text.len()));
+            }
         }
-        self.labels = Some((labels.clone(), start..self.text.len()));
     }
 
     fn entry(&mut self, column: usize, lead: &str, key: &str, value: &str) {
